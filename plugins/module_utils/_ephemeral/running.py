@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""An argv in the debugger of each pod, bounded in time and in output."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import Session
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import (
+    KILLER,
+    RUNNER,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec as kube_exec
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    ExecError,
+    ExecStartFailed,
+    ExecTimeout,
+    KubeError,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import ExecResult
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+
+__all__ = ["Command", "Ran", "run_in_sessions"]
+
+# The runner inside the pod keeps the time; the controller waits this much longer, so that the
+# output and the exit code of a command that was killed still arrive.
+_SLACK = 10.0
+_KILL_TIMEOUT = 15.0
+_TIMED_OUT = 124
+_NOT_FOUND = 127
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to run; ``timeout`` is in seconds, ``max_output`` in bytes for each stream."""
+
+    argv: tuple[str, ...]
+    stdin: bytes | None = None
+    timeout: int = 60
+    max_output: int = 512 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A command's end on one pod; ``result`` is None where it did not run."""
+
+    session: Session
+    result: ExecResult | None = None
+    timed_out: bool = False
+    error: DebugError | None = None
+
+
+def run_in_sessions(
+    client: Client, sessions: Sequence[Session], command: Command, *, concurrency: int
+) -> list[Ran]:
+    """Run *command* in each session that has a debugger; failures stay with their pod."""
+    outcomes = fan_out(lambda session: _run(client, session, command), sessions, limit=concurrency)
+    return [
+        outcome.value if outcome.value is not None else Ran(session=session, error=outcome.error)
+        for session, outcome in zip(sessions, outcomes, strict=True)
+    ]
+
+
+def _run(client: Client, session: Session, command: Command) -> Ran:
+    if session.error is not None or session.debugger is None:
+        return Ran(session=session, error=session.error)
+    target, debugger = session.target, session.debugger
+    token = secrets.token_hex(8)
+    try:
+        result = kube_exec.run(
+            client,
+            namespace=target.namespace,
+            pod=target.name,
+            container=debugger,
+            argv=["sh", "-c", RUNNER, "kubedebug-run", str(command.timeout), token, *command.argv],
+            stdin=command.stdin,
+            timeout=command.timeout + _SLACK,
+            max_output=command.max_output,
+        )
+    except ExecTimeout as error:
+        _kill(client, target, debugger, token)
+        raise ExecError(
+            f"{target.ref}: {command.argv[0]} in debugger {debugger} did not end within "
+            f"{command.timeout} s and was killed; nothing of its output arrived whole. Raise "
+            "timeout, or look whether the node is overloaded."
+        ) from error
+    except ExecStartFailed as error:
+        raise ExecError(
+            f"{target.ref}: nothing can be run in debugger {debugger}, because its image has no "
+            f"sh: {error.msg}. Choose an image with sh."
+        ) from error
+    except KubeError as error:
+        raise ExecError(
+            f"{target.ref}: {command.argv[0]} in debugger {debugger}: {error.msg}"
+        ) from error
+    timed_out = result.rc == _TIMED_OUT and result.duration >= command.timeout
+    return Ran(
+        session=session,
+        result=result,
+        timed_out=timed_out,
+        error=_failure(target, command, result, timed_out),
+    )
+
+
+def _failure(
+    target: Target, command: Command, result: ExecResult, timed_out: bool
+) -> DebugError | None:
+    name = command.argv[0]
+    if timed_out:
+        return ExecError(
+            f"{target.ref}: {name} was killed after {command.timeout} s. Raise timeout, or give the "
+            "command a bound of its own."
+        )
+    if result.rc == 0:
+        return None
+    reason = _first_line(result.stderr)
+    if result.rc == _NOT_FOUND:
+        return ExecError(
+            f"{target.ref}: {name} ended with exit code 127: the debugger's image has no such "
+            f"command{reason}. Choose another image, or give the full path."
+        )
+    return ExecError(f"{target.ref}: {name} ended with exit code {result.rc}{reason}.")
+
+
+def _first_line(stderr: bytes) -> str:
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    if not lines:
+        return ""
+    return " (" + "".join(c if c.isprintable() else " " for c in lines[0][:200]) + ")"
+
+
+def _kill(client: Client, target: Target, debugger: str, token: str) -> None:
+    """End what a command that does not answer any more has left in the debugger."""
+    try:
+        kube_exec.run(
+            client,
+            namespace=target.namespace,
+            pod=target.name,
+            container=debugger,
+            argv=["sh", "-c", KILLER, "kubedebug-kill", token],
+            timeout=_KILL_TIMEOUT,
+            max_output=4096,
+        )
+    except KubeError:
+        # The runner's own clock ends the command in any case; this only hastens it.
+        return

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""Ending debuggers by signal, and proof that they ended.
+
+The API never lets an entry go from a pod, so the most that can be had is an entry that has
+finished. The signal goes to the processes of the debugger's own container alone: in a shared
+process namespace PID 1 is the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import Entry
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import STOPPER
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
+    wait_for_entries,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec as kube_exec
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    ExecError,
+    ExecStartFailed,
+    NotFound,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+
+__all__ = ["Stopped", "stop_debuggers"]
+
+_OUTPUT_LIMIT = 4096
+_EXEC_SLACK = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A debugger that was signalled: how it ended, or why it did not."""
+
+    target: Target
+    entry: Entry
+    error: DebugError | None = None
+
+
+def stop_debuggers(
+    client: Client,
+    running: Sequence[tuple[Target, Entry]],
+    *,
+    grace: int,
+    timeout: float,
+    concurrency: int,
+) -> list[Stopped]:
+    """Signal each debugger, wait *grace* seconds before the harder signal, and verify the end.
+
+    *timeout* bounds the verification, in seconds.
+    """
+    signalled = fan_out(
+        lambda pair: _signal(client, pair[0], pair[1], grace), running, limit=concurrency
+    )
+    refused = {
+        index: outcome.error for index, outcome in enumerate(signalled) if outcome.error is not None
+    }
+    verify = [index for index in range(len(running)) if index not in refused]
+    waited = wait_for_entries(
+        client,
+        [(running[index][0], running[index][1].name) for index in verify],
+        goal="stopped",
+        timeout=timeout,
+        concurrency=concurrency,
+    )
+    ended = dict(zip(verify, waited, strict=True))
+    return [
+        Stopped(target=target, entry=entry, error=refused[index])
+        if index in refused
+        else Stopped(
+            target=target, entry=ended[index].entry or entry, error=ended[index].error
+        )
+        for index, (target, entry) in enumerate(running)
+    ]
+
+
+def _signal(client: Client, target: Target, entry: Entry, grace: int) -> None:
+    try:
+        kube_exec.run(
+            client,
+            namespace=target.namespace,
+            pod=target.name,
+            container=entry.name,
+            argv=["sh", "-c", STOPPER, "kubedebug-stop", str(grace)],
+            timeout=grace + _EXEC_SLACK,
+            max_output=_OUTPUT_LIMIT,
+        )
+    except ExecStartFailed as error:
+        raise DebugError(
+            f"{target.ref}: debugger {entry.name} cannot be stopped, because its image "
+            f"{entry.image} has no sh to send a signal with ({error.msg}). It ends by itself or "
+            "with the pod."
+        ) from error
+    except (ExecError, NotFound):
+        # The connection goes down together with the container that it was opened in; whether
+        # that is what happened is for the watch to say.
+        return

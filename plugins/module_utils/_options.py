@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""What a task may say: the argument specs, and the frozen dataclasses that the use cases read.
+
+A spec is written once and serves both shells (the module and the action plugin), so that the same
+task is refused with the same words wherever it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AUTH_SPEC
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
+
+__all__ = [
+    "DEBUGGER_SPEC",
+    "DEFAULT_IMAGE",
+    "Inheritable",
+    "Profile",
+    "PullPolicy",
+    "SELECT_SPEC",
+    "TARGET_SPEC",
+    "WAIT_SPEC",
+    "DebuggerOptions",
+    "OptionError",
+    "Spec",
+    "TargetOptions",
+    "WaitOptions",
+]
+
+Profile: TypeAlias = Literal["general", "baseline", "restricted", "netadmin", "sysadmin"]
+Inheritable: TypeAlias = Literal["env", "mounts", "user"]
+PullPolicy: TypeAlias = Literal["Always", "IfNotPresent", "Never"]
+
+# A well-known image with the tools that the collection calls (sh, tcpdump, ping, curl, nsenter,
+# python3), pinned by tag: "latest" would make the same task another task tomorrow.
+DEFAULT_IMAGE = "docker.io/nicolaka/netshoot:v0.14"
+
+
+class OptionError(DebugError):
+    """A task says something that cannot be meant; nothing was sent to the cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """An argument spec with the rules between its options, in Ansible's own terms.
+
+    Source of the terms: ansible.module_utils.common.arg_spec.ArgumentSpecValidator.
+    """
+
+    argument_spec: Mapping[str, Mapping[str, Any]]
+    mutually_exclusive: tuple[tuple[str, ...], ...] = ()
+    required_one_of: tuple[tuple[str, ...], ...] = ()
+    required_if: tuple[tuple[Any, ...], ...] = ()
+
+    @classmethod
+    def compose(
+        cls,
+        *parts: Mapping[str, Mapping[str, Any]],
+        mutually_exclusive: tuple[tuple[str, ...], ...] = (),
+        required_one_of: tuple[tuple[str, ...], ...] = (),
+        required_if: tuple[tuple[Any, ...], ...] = (),
+    ) -> Spec:
+        """Join the authentication options and *parts*; an option that stands in two is a mistake."""
+        merged: dict[str, Mapping[str, Any]] = dict(AUTH_SPEC)
+        for part in parts:
+            twice = merged.keys() & part.keys()
+            if twice:
+                raise ValueError(f"option given by two parts of a spec: {', '.join(sorted(twice))}")
+            merged.update(part)
+        return cls(
+            argument_spec=merged,
+            mutually_exclusive=mutually_exclusive,
+            required_one_of=required_one_of,
+            required_if=required_if,
+        )
+
+
+# Which pods are meant.
+SELECT_SPEC: dict[str, dict[str, Any]] = {
+    "namespace": {"type": "str"},
+    "all_namespaces": {"type": "bool", "default": False},
+    "name": {"type": "list", "elements": "str", "aliases": ["pod"]},
+    "workload": {"type": "str"},
+    "label_selectors": {"type": "list", "elements": "str", "default": []},
+    "field_selectors": {"type": "list", "elements": "str", "default": []},
+    "where": {"type": "str"},
+}
+
+# Which container of them, and how many at the most; not for tasks that only read.
+TARGET_SPEC: dict[str, dict[str, Any]] = {
+    "container": {"type": "str"},
+    "max_pods": {"type": "int", "default": 10},
+    "concurrency": {"type": "int", "default": 16},
+}
+
+WAIT_SPEC: dict[str, dict[str, Any]] = {
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 120},
+}
+
+DEBUGGER_SPEC: dict[str, dict[str, Any]] = {
+    "image": {"type": "str", "default": DEFAULT_IMAGE},
+    "image_pull_policy": {"type": "str", "choices": list(get_args(PullPolicy))},
+    "profile": {"type": "str", "choices": list(get_args(Profile)), "default": "general"},
+    "target_container": {"type": "bool", "default": True},
+    "env": {"type": "dict", "default": {}},
+    "inherit": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(get_args(Inheritable)),
+        "default": [],
+    },
+    "custom": {"type": "dict", "default": {}},
+    "lifetime": {"type": "int", "default": 3600},
+    "owner": {"type": "str"},
+    "reason": {"type": "str"},
+    "ticket": {"type": "str"},
+}
+
+_LONGEST_LIFETIME = 7 * 24 * 3600
+_MOST_CONCURRENCY = 128
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """An AWX survey that was left empty sends "" where a playbook would omit the option."""
+    return tuple(str(item) for item in value or () if str(item) != "")
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _within(option: str, value: int, low: int, high: int, unit: str = "") -> int:
+    if not low <= value <= high:
+        raise OptionError(f"{option}={value} is out of range: give {low} to {high}{unit}.")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions:
+    """Which pods, and which of their containers, a task means."""
+
+    namespace: str | None = None
+    all_namespaces: bool = False
+    name: tuple[str, ...] = ()
+    workload: str | None = None
+    label_selectors: tuple[str, ...] = ()
+    field_selectors: tuple[str, ...] = ()
+    where: str | None = None
+    container: str | None = None
+    max_pods: int = 10
+    concurrency: int = 16
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> TargetOptions:
+        """Read the options of SELECT_SPEC and, where the module has them, TARGET_SPEC; raise OptionError for what cannot be meant."""
+        options = cls(
+            namespace=_text(params["namespace"]),
+            all_namespaces=bool(params["all_namespaces"]),
+            name=_texts(params["name"]),
+            workload=_text(params["workload"]),
+            label_selectors=_texts(params["label_selectors"]),
+            field_selectors=_texts(params["field_selectors"]),
+            where=_text(params["where"]),
+            container=_text(params.get("container")),
+            max_pods=_within("max_pods", params.get("max_pods", 10), 1, 100_000),
+            concurrency=_within("concurrency", params.get("concurrency", 16), 1, _MOST_CONCURRENCY),
+        )
+        if options.all_namespaces and options.namespace:
+            raise OptionError(
+                f"all_namespaces=true and namespace={options.namespace} exclude each other: "
+                "leave one of them out."
+            )
+        if options.all_namespaces and (options.name or options.workload):
+            raise OptionError(
+                "name and workload mean an object of one namespace: give namespace instead of "
+                "all_namespaces=true."
+            )
+        return options
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitOptions:
+    """Whether to wait, and for how many seconds at the most."""
+
+    wait: bool = True
+    timeout: int = 120
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> WaitOptions:
+        return cls(
+            wait=bool(params["wait"]),
+            timeout=_within("wait_timeout", params["wait_timeout"], 1, 24 * 3600, " seconds"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebuggerOptions:
+    """A debugger as the task describes it; what shapes the container makes its identity.
+
+    ``lifetime`` is in seconds; 0 leaves the image's own command unsupervised and unbounded.
+    """
+
+    image: str = DEFAULT_IMAGE
+    image_pull_policy: PullPolicy | None = None
+    profile: Profile = "general"
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    target_container: bool = True
+    env: Mapping[str, str]
+    inherit: tuple[Inheritable, ...] = ()
+    custom: Mapping[str, Any]
+    stdin: bool = False
+    tty: bool = False
+    lifetime: int = 3600
+    owner: str | None = None
+    reason: str | None = None
+    ticket: str | None = None
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> DebuggerOptions:
+        """Read the options of DEBUGGER_SPEC; raise OptionError for what cannot be meant."""
+        options = cls(
+            image=str(params["image"]),
+            image_pull_policy=params["image_pull_policy"],
+            profile=params["profile"],
+            command=tuple(params.get("command") or ()),
+            args=tuple(params.get("args") or ()),
+            target_container=bool(params["target_container"]),
+            env={str(key): _env_text(key, value) for key, value in (params["env"] or {}).items()},
+            inherit=tuple(dict.fromkeys(params["inherit"] or ())),
+            custom=params["custom"] or {},
+            stdin=bool(params.get("stdin", False)),
+            tty=bool(params.get("tty", False)),
+            lifetime=_within("lifetime", params["lifetime"], 0, _LONGEST_LIFETIME, " seconds"),
+            owner=_text(params["owner"]),
+            reason=_text(params["reason"]),
+            ticket=_text(params["ticket"]),
+        )
+        options._check()
+        return options
+
+    def _check(self) -> None:
+        if not self.image.strip() or self.image != self.image.strip():
+            raise OptionError(f"image={self.image!r} is not the name of an image.")
+        if self.args and self.lifetime:
+            raise OptionError(
+                "args goes to the entry point of the image, which the collection cannot bound in "
+                "time: give the whole argv as command, or set lifetime=0 to run it unbounded."
+            )
+        reserved = sorted(key for key in self.env if key.startswith("KUBEDEBUG_"))
+        if reserved:
+            raise OptionError(
+                f"env: {', '.join(reserved)}: names that begin with KUBEDEBUG_ are the "
+                "collection's own marks; choose another name."
+            )
+
+
+def _env_text(key: Any, value: Any) -> str:
+    """YAML turns ``yes`` and ``8080`` into other types; an environment knows text only."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise OptionError(f"env: the value of {key} is a {type(value).__name__}: give a text.")
