@@ -69,10 +69,10 @@ def clean(text: str, *, limit: int = MESSAGE_LIMIT) -> str:
 class DebugError(Exception):
     """A failure that the user reads; `facts` go into the result beside the message."""
 
-    def __init__(self, msg: str, **facts: Any) -> None:
+    def __init__(self, msg: str, *, facts: Mapping[str, Any] | None = None) -> None:
         super().__init__(msg)
         self.msg: str = msg
-        self.facts: dict[str, Any] = facts
+        self.facts: dict[str, Any] = dict(facts or {})
 
 
 class KubeError(DebugError):
@@ -87,8 +87,7 @@ class LibraryMissing(KubeError):
             f"The Python package {package} is missing for {sys.executable} ({clean(cause)}). "
             f"Install it for that interpreter: {sys.executable} -m pip install '{requirement}', "
             "or set ansible_python_interpreter to one that has it.",
-            package=package,
-            interpreter=sys.executable,
+            facts={"package": package, "interpreter": sys.executable},
         )
         self.package = package
 
@@ -104,8 +103,8 @@ class ConnectionFailed(KubeError):
     whether a repetition is safe.
     """
 
-    def __init__(self, msg: str, *, sent: bool = False, **facts: Any) -> None:
-        super().__init__(msg, **facts)
+    def __init__(self, msg: str, *, sent: bool = False) -> None:
+        super().__init__(msg)
         self.sent = sent
 
 
@@ -151,7 +150,7 @@ class ApiError(KubeError):
         text = f"{head}: {self.message}" if self.message else head
         if self.way_out:
             text = f"{text.rstrip('.')}. {self.way_out}"
-        super().__init__(text, status=status, reason=self.reason)
+        super().__init__(text, facts={"status": status, "reason": self.reason})
 
 
 class BadRequest(ApiError):
@@ -246,10 +245,8 @@ class ExecError(KubeError):
     `stdout` and `stderr` hold what had arrived until then (cut at the caller's limit).
     """
 
-    def __init__(
-        self, msg: str, *, stdout: bytes = b"", stderr: bytes = b"", **facts: Any
-    ) -> None:
-        super().__init__(msg, **facts)
+    def __init__(self, msg: str, *, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        super().__init__(msg)
         self.stdout = stdout
         self.stderr = stderr
 

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests and answers as text: what a path may be, what a body means. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    ApiError,
+    ConfigError,
+    KubeError,
+    api_error,
+    clean,
+)
+
+__all__ = [
+    "continue_token",
+    "error_of",
+    "identity",
+    "offered_token",
+    "parse_object",
+    "request_target",
+]
+
+_PATH = re.compile(r"/[A-Za-z0-9._~:@!$&'()*+,;=/-]*")
+_HEAD = 8192
+
+
+def request_target(path: str, params: Mapping[str, Any] | None = None) -> str:
+    """Return path and query of a request; raises ConfigError for what is no path of the API.
+
+    It protects against a name with a `/..` or a `?` in it, which would lead elsewhere. A None
+    among the parameters is left out, a sequence is repeated.
+    """
+    if not _PATH.fullmatch(path) or "//" in path or {".", ".."} & set(path.split("/")):
+        raise ConfigError(
+            f"{clean(path)} is not a path of the Kubernetes API. Check namespace and name: they "
+            "hold letters, digits, dots and dashes only."
+        )
+    pairs = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (params or {}).items()
+        if value is not None
+    }
+    return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+def error_of(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    http_reason: str,
+    method: str,
+    path: str,
+    where: str,
+    secrets: Iterable[str],
+) -> KubeError:
+    """Make the error of an answer that is no success.
+
+    Secrets are cut out, should a server or a proxy echo one.
+    """
+    if 300 <= status < 400:
+        return ConfigError(
+            f"{where} answers with a redirect ({status}), so it is no API server. Check host, or "
+            "the kubeconfig's server."
+        )
+    text = body.decode("utf-8", "replace")
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    try:
+        known = json.loads(text)
+    except ValueError:
+        known = None
+    return api_error(
+        status,
+        known if isinstance(known, dict) else None,
+        http_reason=http_reason,
+        method=method,
+        path=path,
+        retry_after=_retry_after(headers.get("Retry-After")),
+    )
+
+
+def parse_object(raw: bytes, *, where: str) -> dict[str, Any]:
+    """Parse a successful answer; raises ConfigError when it is no object at all."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{where} answers with something that is not a Kubernetes object, so it is no API "
+            "server. Check host, the kubeconfig's server and proxy."
+        )
+    return value
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read the seconds of a Retry-After; API servers do not send the form with a date."""
+    try:
+        return max(0.0, float(value)) if value is not None else None
+    except ValueError:
+        return None
+
+
+def offered_token(error: ApiError) -> str | None:
+    """Return the token of an inconsistent continuation that a 410 carries."""
+    return str(error.metadata.get("continue") or "") or None
+
+
+def identity(item: Mapping[str, Any]) -> str:
+    """Return what tells an object of a list from the others, over its whole life."""
+    metadata = item.get("metadata") or {}
+    return str(metadata.get("uid") or f"{metadata.get('namespace')}/{metadata.get('name')}")
+
+
+def continue_token(raw: bytes) -> str | None:
+    """Find the continue token of a page; API servers write the metadata before the items."""
+    head, items, _rest = raw[:_HEAD].partition(b'"items"')
+    _before, found, metadata = head.partition(b'"metadata":')
+    if items and found:
+        try:
+            value, _end = json.JSONDecoder().raw_decode(metadata.decode("utf-8").lstrip())
+            return value.get("continue") or None
+        except (ValueError, AttributeError):
+            # Another order of the fields: parse the whole page.
+            pass
+    return json.loads(raw).get("metadata", {}).get("continue") or None
