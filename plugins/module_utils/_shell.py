@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -16,6 +17,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
     Result,
     UseCase,
+    describe_defect,
 )
 
 __all__ = ["run_module"]
@@ -25,7 +27,7 @@ def run_module(use_case: UseCase) -> NoReturn:
     """Run *use_case* as a normal module and end the process with its result.
 
     A DebugError is the user's to read: its text alone, never a stack trace. Any other exception
-    is a defect of the collection and keeps its traceback, which Ansible shows at -vvv.
+    is a defect of the collection and keeps its traceback, which Ansible shows where it is told to.
     """
     module = _build(use_case)
     try:
@@ -33,16 +35,11 @@ def run_module(use_case: UseCase) -> NoReturn:
     except DebugError as error:
         module.fail_json(msg=error.msg, **error.facts)
     except Exception as error:  # the last line of defence: say what to do with a defect
-        module.fail_json(msg=describe_defect(use_case.name, error), exception=error)
+        # As text: what Ansible makes of an exception object passes its censoring of secrets by.
+        module.fail_json(
+            msg=describe_defect(use_case.name, error), exception=traceback.format_exc()
+        )
     _succeed(module, result)
-
-
-def describe_defect(name: str, error: Exception) -> str:
-    """The text for an exception that no user's input should be able to cause."""
-    return (
-        f"{name} met an error of its own ({type(error).__name__}: {error}). Please report it with "
-        "the traceback that -vvv shows."
-    )
 
 
 def _build(use_case: UseCase) -> AnsibleModule:

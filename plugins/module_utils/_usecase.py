@@ -23,7 +23,15 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._options import Spec
 
-__all__ = ["Context", "Params", "Result", "UseCase", "no_secrets", "open_client"]
+__all__ = [
+    "Context",
+    "Params",
+    "Result",
+    "UseCase",
+    "describe_defect",
+    "no_secrets",
+    "open_client",
+]
 
 Params: TypeAlias = Mapping[str, Any]
 
@@ -41,6 +49,14 @@ def no_secrets(params: Params) -> set[str]:
     """For a use case that does not talk to a cluster."""
     del params
     return set()
+
+
+def describe_defect(name: str, error: Exception) -> str:
+    """The text for an exception that no user's input should be able to cause."""
+    return (
+        f"{name} met an error of its own ({type(error).__name__}: {error}). Please report it with "
+        "the traceback that ANSIBLE_DISPLAY_TRACEBACK=error shows."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,14 +12,20 @@ controller, as the same user and by the same interpreter; everywhere else the mo
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
+from ansible import constants
+from ansible.errors import AnsibleUndefinedConfigEntry
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
+from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
@@ -27,6 +33,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
     Result,
     UseCase,
+    describe_defect,
 )
 
 __all__ = ["UseCaseAction", "same_interpreter"]
@@ -49,6 +56,27 @@ def same_interpreter(wanted: str | None, running: str) -> bool:
     )
 
 
+def _as_a_module_reads(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments after the way to a module and back: keys are text, a YAML date is text.
+
+    It also leaves behind the marks that the controller has on its values, which do not belong
+    into a request's body.
+    """
+    there = json.dumps(dict(args), cls=get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE))
+    back: dict[str, Any] = json.loads(
+        there, cls=get_module_decoder("legacy", Direction.CONTROLLER_TO_MODULE)
+    )
+    return back
+
+
+def _wants_invocation(task_vars: Mapping[str, Any]) -> bool:
+    """Whether results hold the arguments; up to ansible-core 2.20 they always did."""
+    try:
+        return bool(constants.config.get_config_value("INJECT_INVOCATION", variables=task_vars))
+    except AnsibleUndefinedConfigEntry:
+        return True
+
+
 class UseCaseAction(ActionBase):
     """The shared run of all action plugins; a subclass names its use case."""
 
@@ -64,7 +92,7 @@ class UseCaseAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         if self._runs_in_process(task_vars or {}):
-            result.update(self._run_in_process())
+            result.update(self._run_in_process(task_vars or {}))
         else:
             result.update(
                 self._execute_module(
@@ -84,50 +112,63 @@ class UseCaseAction(ActionBase):
         )
 
     def _interpreter(self, task_vars: Mapping[str, Any]) -> str | None:
+        """What the host's variable says, else Ansible's configuration."""
         delegate = self._task.delegate_to
         if delegate:
             task_vars = task_vars.get("ansible_delegated_vars", {}).get(delegate, {})
         wanted = self._templar.template(task_vars.get("ansible_python_interpreter"))
+        if wanted is None:
+            wanted = constants.config.get_config_value("INTERPRETER_PYTHON", variables={})
         return None if wanted is None else str(wanted)
 
-    def _run_in_process(self) -> dict[str, Any]:
+    def _run_in_process(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        params, secrets, problem = self._validated()
+        if problem is not None:
+            outcome: dict[str, Any] = {"failed": True, "msg": problem}
+        else:
+            secrets |= self.use_case.secrets(params)
+            outcome = self._outcome(params)
+        if _wants_invocation(task_vars):
+            outcome["invocation"] = {"module_args": params}
+        cleaned: dict[str, Any] = remove_values(outcome, secrets)
+        return cleaned
+
+    def _validated(self) -> tuple[dict[str, Any], set[str], str | None]:
+        """The parameters, the secrets among them, and what Ansible objects to, as in a module."""
         spec = self.use_case.spec
-        _validated, params = self.validate_argument_spec(
+        params = _as_a_module_reads(self._task.args)
+        validated = ModuleArgumentSpecValidator(
             argument_spec={name: dict(option) for name, option in spec.argument_spec.items()},
             mutually_exclusive=spec.mutually_exclusive,
             required_one_of=spec.required_one_of,
             required_if=spec.required_if,
-        )
-        secrets = self._secrets(params)
+        ).validate(params)
+        params.update(validated.validated_parameters)
+        problem = validated.errors.msg if validated.errors.errors else None
+        if problem is not None and isinstance(validated.errors[0], UnsupportedError):
+            # The words of AnsibleModule.
+            name = f"kubedebug.core.{self.use_case.name}"
+            problem = f"Unsupported parameters for ({name}) module: {problem}"
+        # What AnsibleModule censors; it includes options within options.
+        return params, set(validated._no_log_values), problem
+
+    def _outcome(self, params: Mapping[str, Any]) -> dict[str, Any]:
         context = Context(check_mode=bool(self._task.check_mode), environ=self._environment())
         try:
-            outcome = self._as_result(self.use_case.run(params, context))
+            return self._as_result(self.use_case.run(params, context))
         except DebugError as error:
-            outcome = {"failed": True, "changed": False, "msg": error.msg, **error.facts}
-        except AnsibleActionFail:
-            raise
+            return {"failed": True, "changed": False, "msg": error.msg, **error.facts}
         except Exception as error:  # the last line of defence: say what to do with a defect
-            raise AnsibleActionFail(
-                f"{self.use_case.name} met an error of its own. Please report it with the "
-                "traceback that -vvv shows."
-            ) from error
-        outcome["invocation"] = {"module_args": params}
-        cleaned: dict[str, Any] = remove_values(outcome, secrets)
-        return cleaned
+            failure = {"failed": True, "msg": describe_defect(self.use_case.name, error)}
+            # As text, and not raised: both would pass the censoring of secrets by.
+            if {"error", "always"} & set(constants.config.get_config_value("DISPLAY_TRACEBACK")):
+                failure["exception"] = traceback.format_exc()
+            return failure
 
     def _as_result(self, result: Result) -> dict[str, Any]:
         for warning in result.warnings:
             self._display.warning(warning)
         return result.as_dict()
-
-    def _secrets(self, params: Mapping[str, Any]) -> set[str]:
-        spec = self.use_case.spec.argument_spec
-        secrets = {
-            str(params[name])
-            for name, option in spec.items()
-            if option.get("no_log") and params.get(name) not in (None, "")
-        }
-        return secrets | self.use_case.secrets(params)
 
     def _environment(self) -> dict[str, str]:
         """The environment as a module would see it, the task's ``environment`` included."""
