@@ -53,9 +53,9 @@ def request_target(path: str, params: Mapping[str, Any] | None = None) -> str:
 
 def error_of(
     status: int,
-    headers: Mapping[str, str],
     body: bytes,
     *,
+    retry_after: str | None,
     http_reason: str,
     method: str,
     path: str,
@@ -84,7 +84,7 @@ def error_of(
         http_reason=http_reason,
         method=method,
         path=path,
-        retry_after=_retry_after(headers.get("Retry-After")),
+        retry_after=_seconds(retry_after),
     )
 
 
@@ -102,7 +102,7 @@ def parse_object(raw: bytes, *, where: str) -> dict[str, Any]:
     return value
 
 
-def _retry_after(value: str | None) -> float | None:
+def _seconds(value: str | None) -> float | None:
     """Read the seconds of a Retry-After; API servers do not send the form with a date."""
     try:
         return max(0.0, float(value)) if value is not None else None

@@ -247,9 +247,9 @@ class Client:
     def error(
         self,
         status: int,
-        headers: Mapping[str, str],
         body: bytes,
         *,
+        retry_after: str | None,
         http_reason: str,
         method: str,
         path: str,
@@ -257,8 +257,8 @@ class Client:
         """Make the error of an answer of this server."""
         return error_of(
             status,
-            headers,
             body,
+            retry_after=retry_after,
             http_reason=http_reason,
             method=method,
             path=path,
@@ -299,7 +299,9 @@ class Client:
             extra.append(("Content-Type", content_type))
 
         def send(headers: Headers) -> bytes:
-            return self._send(method, path, target, headers + extra, encoded, limit)
+            return self._send(
+                method, path, target=target, headers=headers + extra, body=encoded, limit=limit
+            )
 
         return call_with_retries(
             retry or self.retry,
@@ -311,6 +313,7 @@ class Client:
         self,
         method: str,
         path: str,
+        *,
         target: str,
         headers: Headers,
         body: bytes | None,
@@ -333,8 +336,8 @@ class Client:
         if failed:
             raise self.error(
                 response.status,
-                response.headers,
                 raw,
+                retry_after=response.headers.get("Retry-After"),
                 http_reason=response.reason or "",
                 method=method,
                 path=path,

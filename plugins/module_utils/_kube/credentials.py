@@ -44,6 +44,13 @@ _EXPIRY_SKEW = 30.0
 
 
 def bearer(token: str) -> str:
+    """Return the header of a token; raises ConfigError for one that no header can carry."""
+    token = token.strip()
+    if not token.isascii() or not token.isprintable():
+        raise ConfigError(
+            "The token (api_key, or the kubeconfig's) holds a line break or another character that "
+            "no HTTP header can carry. Correct it."
+        )
     return f"Bearer {token}"
 
 
