@@ -1,0 +1,3 @@
+module kubedebug.invalid/web
+
+go 1.24

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The images of the test cluster: built to archives in the cache, named by a hash of their sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdcluster import archive, contents
+from kdcluster.archive import Entry, Image
+from kdcluster.build import build, web_build
+from kdcluster.packages import Tools
+from kdcluster.progress import Progress
+from kdcluster.settings import SOURCE, Settings
+from kdcluster.shell import command_path, run
+from kdcluster.versions import build_key
+
+__all__ = ["PAUSE", "TOOLBOX", "TOOLBOX_NONROOT", "WEB", "Archive", "archives", "make", "names"]
+
+PAUSE = "localhost/kubedebug/pause:dev"
+WEB = "localhost/kubedebug/web:dev"
+TOOLBOX = "localhost/kubedebug/toolbox:dev"
+TOOLBOX_NONROOT = "localhost/kubedebug/toolbox-nonroot:dev"
+
+_PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_SOURCES = ("archive.py", "contents.py", "images.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """One tar; `key` names its content, `images` are the names in it."""
+
+    label: str
+    key: str
+    path: Path
+    images: tuple[Image, ...]
+
+
+def _fingerprint(paths: Iterable[Path | None]) -> bytes:
+    """Of files of the system: size and time, as hashing the content would cost each `up` its second."""
+    lines = []
+    for path in paths:
+        if path is not None and path.exists():
+            stat = path.stat()
+            lines.append(f"{path} {stat.st_size} {stat.st_mtime_ns}")
+    return "\n".join(lines).encode()
+
+
+def _code() -> list[bytes]:
+    """This program's own part in an image's content."""
+    return [(SOURCE / "kdcluster" / name).read_bytes() for name in _SOURCES]
+
+
+def _archive(settings: Settings, label: str, parts: list[bytes], *images: Image) -> Archive:
+    key = build_key([*_code(), *parts])
+    path = settings.cache / "images" / f"{label}-{key}.tar"
+    return Archive(label=label, key=key, path=path, images=images)
+
+
+def archives(settings: Settings, busybox: Path | None) -> list[Archive]:
+    """All images as they should be now, whether built or not."""
+    system = [command_path(name) for name in ("tcpdump", "curl", "nsenter", "python3")]
+    pause = (SOURCE / "images" / "pause" / "pause.c").read_bytes()
+    toolbox = Image(name=TOOLBOX, command=("/bin/sh",), environment=_PATH, workdir="/")
+    nonroot = Image(
+        name=TOOLBOX_NONROOT,
+        command=("/bin/sh",),
+        environment={**_PATH, "HOME": "/tmp"},  # noqa: S108 - inside the image
+        user="65532:65532",
+    )
+    return [
+        _archive(
+            settings, "pause", [pause], Image(name=PAUSE, entrypoint=("/pause",), environment={})
+        ),
+        _archive(
+            settings,
+            "web",
+            [web_build(settings).target.name.encode()],
+            Image(name=WEB, entrypoint=("/web",), environment=_PATH),
+        ),
+        _archive(settings, "toolbox", [_fingerprint([busybox, *system])], toolbox, nonroot),
+    ]
+
+
+def names(settings: Settings, busybox: Path | None) -> dict[str, str]:
+    """The image names with the keys of their content, as the cluster's record keeps them."""
+    return {
+        image.name: item.key for item in archives(settings, busybox) for image in item.images
+    }
+
+
+def make(settings: Settings, tools: Tools, progress: Progress) -> list[Archive]:
+    """Builds the archives that the cache lacks; returns all."""
+    wanted = archives(settings, tools.busybox)
+    for item in wanted:
+        if item.path.exists():
+            continue
+        if item.label == "web":
+            build(web_build(settings), settings, progress)
+        with progress.step(f"writing the image {item.images[0].name}"):
+            entries = _makers(settings, tools)[item.label]()
+            archive.write_archive(item.path, images=item.images, entries=entries)
+    return wanted
+
+
+def _makers(settings: Settings, tools: Tools) -> dict[str, Callable[[], list[Entry]]]:
+    def pause() -> list[Entry]:
+        program = settings.cache / "images" / "pause"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        source = SOURCE / "images" / "pause" / "pause.c"
+        run(["gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-o", program, source])
+        return contents.pause_entries(program)
+
+    def web() -> list[Entry]:
+        return contents.web_entries(web_build(settings).target / "web")
+
+    def toolbox() -> list[Entry]:
+        return contents.toolbox_entries(tools.busybox)
+
+    return {"pause": pause, "web": web, "toolbox": toolbox}
