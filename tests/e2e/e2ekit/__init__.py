@@ -1,0 +1,6 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the end-to-end and the fault tests share: the cluster, the playbook runner, the proxy."""
+
+from __future__ import annotations
