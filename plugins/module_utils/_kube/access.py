@@ -47,9 +47,7 @@ def missing_rules(client: Client, rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules that the credentials lack, by a SelfSubjectAccessReview of each."""
     distinct = list(dict.fromkeys(rules))
     outcomes = fan_out(lambda rule: _is_allowed(client, rule), distinct, limit=_SIDE_BY_SIDE)
-    return [
-        rule for rule, outcome in zip(distinct, outcomes, strict=True) if not outcome.unwrap()
-    ]
+    return [rule for rule, outcome in zip(distinct, outcomes, strict=True) if not outcome.unwrap()]
 
 
 def _is_allowed(client: Client, rule: Rule) -> bool:

@@ -58,9 +58,7 @@ _CLIENT_NAMES = {
 }
 
 ENVIRONMENT: dict[str, tuple[str, ...]] = {
-    name: tuple(
-        f"K8S_AUTH_{known.upper()}" for known in (name, _CLIENT_NAMES.get(name)) if known
-    )
+    name: tuple(f"K8S_AUTH_{known.upper()}" for known in (name, _CLIENT_NAMES.get(name)) if known)
     for name in AUTH_SPEC
     if name != "proxy_headers"
 }

@@ -123,9 +123,7 @@ def _is_in_cluster(environ: Mapping[str, str], service_account: ServiceAccount) 
     return bool(named) and service_account.token.is_file() and service_account.ca.is_file()
 
 
-def _from_service_account(
-    environ: Mapping[str, str], service_account: ServiceAccount
-) -> _Source:
+def _from_service_account(environ: Mapping[str, str], service_account: ServiceAccount) -> _Source:
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
     if ":" in host:
         host = f"[{host}]"
@@ -252,9 +250,7 @@ def _user_certificate(user: Entry) -> ClientCertificate | None:
     )
 
 
-def _credentials(
-    auth: AuthOptions, environ: Mapping[str, str], source: _Source
-) -> Credentials:
+def _credentials(auth: AuthOptions, environ: Mapping[str, str], source: _Source) -> Credentials:
     base = source.credentials or Credentials()
     certificate = base.certificate
     if auth.client_cert:
