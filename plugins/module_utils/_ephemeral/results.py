@@ -104,7 +104,7 @@ def raise_failures(
         reasons = f"{what} failed on {len(failed)} of {len(errors)} pods: {reasons}"
     if len(failed) > _MOST_REASONS:
         reasons += f" / and {len(failed) - _MOST_REASONS} more, see pods in the result."
-    raise DebugError(reasons, facts=dict(facts))
+    raise DebugError(reasons, **facts)
 
 
 def _rfc3339(epoch: float | None) -> str | None:

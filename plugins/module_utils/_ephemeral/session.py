@@ -78,9 +78,8 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
 
     Raises DebugError when a preflight check refuses: then no pod was patched.
     """
-    identity = spec.identity(plan.options, owner=plan.owner)
     now = client.server_time()
-    drafts = [_draft(target, plan, identity, now) for target in targets]
+    drafts = [_draft(target, plan, now) for target in targets]
     fresh = [draft for draft in drafts if draft.added is not None]
     if fresh:
         preflight.check(
@@ -96,19 +95,20 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
             for draft in drafts
         ]
     opened = fan_out(
-        lambda draft: _patch(client, draft, plan, identity), drafts, limit=plan.concurrency
+        lambda draft: _patch(client, draft, plan), drafts, limit=plan.concurrency
     )
     sessions = [
-        outcome.value
-        if outcome.value is not None
+        outcome.unwrap()
+        if outcome.ok
         else replace(draft, action="failed", added=None, error=outcome.error)
         for draft, outcome in zip(drafts, opened, strict=True)
     ]
     return _await(client, sessions, plan) if plan.wait.wait else sessions
 
 
-def _draft(target: Target, plan: Plan, identity: str, now: float) -> Session:
+def _draft(target: Target, plan: Plan, now: float) -> Session:
     """Decide, from the pod as it was read, between a running debugger and a new entry."""
+    identity = spec.identity(plan.options, owner=plan.owner, container=target.container)
     found = find_reusable(target.pod, identity, now=now, min_remaining=_MIN_REMAINING)
     if found is not None and plan.goal == "running":
         return Session(target=target, action="reused", debugger=found.name, entry=found)
@@ -126,7 +126,7 @@ def _draft(target: Target, plan: Plan, identity: str, now: float) -> Session:
     )
 
 
-def _patch(client: Client, draft: Session, plan: Plan, identity: str) -> Session:
+def _patch(client: Client, draft: Session, plan: Plan) -> Session:
     """Send the entry; where another run has taken the name meanwhile, look again."""
     for _race in range(_MOST_RACES):
         if draft.added is None:
@@ -141,7 +141,7 @@ def _patch(client: Client, draft: Session, plan: Plan, identity: str) -> Session
             if "may not be" not in error.message:
                 raise preflight.explain(client, draft.target, plan.options, error) from error
             fresh = replace(draft.target, pod=client.get(draft.target.path))
-            draft = _draft(fresh, plan, identity, client.server_time())
+            draft = _draft(fresh, plan, client.server_time())
         except DebugError as error:
             raise preflight.explain(client, draft.target, plan.options, error) from error
         else:
