@@ -1,0 +1,295 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""The shell scripts that run inside a debugger: they bound it in time, stop it, and run commands.
+
+They are constants for ``sh -c``; what differs from task to task comes as positional parameters or
+in the environment and is never spliced into the text. They keep to POSIX sh with three things that
+dash, busybox ash and bash all have: ``test -ef``, a ``sleep`` with fractions (else whole seconds)
+and ``date +%s`` (else the lifetime counts from the start). They use no temporary files.
+
+Which processes are "the container's": those in the same mount namespace as the script, by the inode
+of ``/proc/N/ns/mnt``; where that may not be read (a process of another user, a zombie), a process
+belongs to the container if its parent does. So in a process namespace that is shared with the
+target, where PID 1 is the application, no process of the application is ever signalled.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+__all__ = [
+    "KILLER",
+    "KILL_NAME",
+    "RUNNER",
+    "RUN_NAME",
+    "STOPPER",
+    "STOP_NAME",
+    "SUPERVISOR",
+    "SUPERVISOR_NAME",
+    "TIMED_OUT",
+]
+
+# $0 of each script: what ps, and the shell's own messages, call it.
+SUPERVISOR_NAME = "kubedebug-supervisor"
+STOP_NAME = "kubedebug-stop"
+RUN_NAME = "kubedebug-run"
+KILL_NAME = "kubedebug-kill"
+
+# The exit code of a command that was ended since its time was over, as of coreutils' timeout.
+TIMED_OUT = 124
+
+
+def _script(*parts: str) -> str:
+    """Join parts and leave out what only a reader needs: a script travels in URLs and specs."""
+    lines = (line.strip() for part in parts for line in textwrap.dedent(part).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+# look PID: sets state, parent and session from /proc/PID/stat. The command name in it may hold
+# spaces and parentheses, so what counts begins after the last ") ".
+# me: the PID of this very process; in a subshell, $$ is still the parent's.
+# nap: sleeps a little and adds it to $napped (tenths of a second).
+_COMMON = r"""
+    look() {
+        { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+        line=${line##*) }
+        state=${line%% *} line=${line#* }
+        parent=${line%% *} line=${line#* }
+        line=${line#* }
+        session=${line%% *}
+    }
+    me() { read -r me line </proc/self/stat; }
+    nap() {
+        if sleep 0.2 2>/dev/null; then napped=$((napped + 2))
+        else sleep 1; napped=$((napped + 10)); fi
+    }
+    send() { for pid in $list; do kill "-$1" "$pid" 2>/dev/null; done; }
+"""
+
+# mine: puts the living processes of this container into $list, but for this process and $$.
+# settle TENTHS: waits until none of them is left, at most that long; false when some are.
+_CONTAINER = r"""
+    ours() {
+        at=$1
+        while [ "$at" -gt 0 ]; do
+            [ "$at" = "$$" ] && return 0
+            [ "/proc/$at/ns/mnt" -ef "/proc/$$/ns/mnt" ] && return 0
+            [ -e "/proc/$at/ns/mnt" ] && return 1
+            look "$at" || return 1
+            at=$parent
+        done
+        return 1
+    }
+    mine() {
+        list=
+        for pid in /proc/[0-9]*; do
+            pid=${pid#/proc/}
+            case $pid in "$$" | "$me") continue ;; esac
+            look "$pid" || continue
+            case $state in [ZXx]) continue ;; esac
+            ours "$pid" && list="$list $pid"
+        done
+        [ "$list" ]
+    }
+    settle() {
+        napped=0
+        while mine; do
+            [ "$napped" -lt "$1" ] || return 1
+            nap
+        done
+    }
+    end_all() {
+        mine; send TERM
+        settle "$1" || { send HUP; settle 10; } || { send KILL; settle 10; }
+    }
+"""
+
+# The end of everything is one path: `finish STATUS`, called from a trap or after the wait. It first
+# ignores further signals. "$child" is waited for so that no zombie is left to the application.
+#
+# A command on a terminal is run in the foreground, since a shell makes what it starts in the
+# background deaf to Ctrl-C. The shell then cannot act on TERM before the command ends; the watcher
+# bounds it in time. Elsewhere the command runs in the background (deaf to INT and QUIT, not to
+# TERM), and its standard input is handed over, since a shell gives /dev/null to background commands.
+_SUPERVISOR = r"""
+    say() { echo "kubedebug: $1" >&2; }
+    over="the lifetime of $KUBEDEBUG_LIFETIME s is over"
+    left=$KUBEDEBUG_LIFETIME
+    now=$(date +%s 2>/dev/null)
+    case $now in
+        '' | *[!0-9]*) ;;
+        *) now=$(($KUBEDEBUG_EXPIRES_AT - $now)); [ "$now" -lt "$left" ] && left=$now ;;
+    esac
+    if [ "$left" -le 0 ]; then
+        say "$over; nothing is run"
+        exit 0
+    fi
+    me=$$ child= grace=50
+    finish() {
+        exec 2>/dev/null
+        trap '' TERM INT HUP ALRM
+        end_all "$grace"
+        rc=0
+        [ "$child" ] && { wait "$child"; rc=$?; }
+        wait
+        exit "${1:-$rc}"
+    }
+    clock() {
+        exec </dev/null >/dev/null 3<&-
+        trap 'exec 2>/dev/null; kill "$!"; wait; exit 0' TERM
+        sleep "$left" &
+        wait "$!"
+        trap '' TERM
+        say "$over"
+    }
+    if [ $# -eq 0 ]; then
+        trap 'finish 0' TERM INT HUP
+        sleep "$left" </dev/null &
+        wait "$!"
+        say "$over"
+        finish 0
+    fi
+    if [ -t 0 ]; then
+        trap : INT QUIT
+        (clock; me; end_all "$grace"; exit 124) &
+        clock=$!
+        (exec "$@")
+        rc=$?
+        kill "$clock" 2>/dev/null
+        wait "$clock"
+        [ $? -eq 124 ] && rc=124
+        finish "$rc"
+    fi
+    exec 3<&0
+    trap 'finish ""' TERM INT HUP
+    trap 'finish 124' ALRM
+    (clock; kill -ALRM "$$") &
+    (exec "$@" <&3 3<&-) &
+    child=$!
+    exec </dev/null 3<&-
+    wait "$child"
+    finish "$?"
+"""
+
+SUPERVISOR = _script(_COMMON, _CONTAINER, _SUPERVISOR)
+"""``sh -c SUPERVISOR kubedebug-supervisor [ARGV...]``: a debugger's main process.
+
+Reads KUBEDEBUG_EXPIRES_AT (epoch, seconds) and KUBEDEBUG_LIFETIME (seconds). Without ARGV it waits
+for the end of the lifetime, exit code 0; with ARGV it gives that command's exit code, or 124 when
+the lifetime ended it. After the lifetime it runs nothing: a kubelet whose runtime has lost a
+finished ephemeral container runs it again (kubernetes/kubernetes#124176). At TERM, INT or HUP, and
+at the end of its own command, it ends all processes of the container: TERM, after 5 s HUP, KILL.
+"""
+
+STOPPER = _script(
+    _COMMON,
+    _CONTAINER,
+    r"""
+    me=$$
+    end_all "$(($1 * 10))"
+    mine
+    for pid in $list; do
+        { read -r name <"/proc/$pid/comm"; } 2>/dev/null && echo "$pid $name"
+    done
+    [ -z "$list" ]
+    """,
+)
+"""``sh -c STOPPER kubedebug-stop SECONDS``: end the processes of the container it is run in.
+
+TERM, after SECONDS HUP (which interactive shells heed), a second later KILL. Prints ``PID NAME`` of
+what is left, exit code 1 if anything is: the first process of an own PID namespace can't be killed
+from inside. As a rule the container ends first, and the script with it: exit code 137, or no exit
+code at all.
+"""
+
+# hit: puts into $list the living processes of one run: those whose environment has the token,
+# those below the runner ($1), and those of its session, if it leads one.
+_RUN = r"""
+    hit() {
+        list=
+        marked=$(grep -lsF "KUBEDEBUG_RUN=$token" /proc/[0-9]*/environ)
+        look "${1:-0}" && [ "$session" = "$1" ] || session=
+        leader=$session
+        for pid in /proc/[0-9]*; do
+            pid=${pid#/proc/}
+            case $pid in 1 | "$$" | "$me") continue ;; esac
+            look "$pid" || continue
+            case $state in [ZXx]) continue ;; esac
+            case "
+    $marked
+    " in *"
+    /proc/$pid/environ
+    "*) list="$list $pid"; continue ;; esac
+            [ "$1" ] || continue
+            if [ "$session" = "$leader" ]; then list="$list $pid"; continue; fi
+            while [ "$parent" -gt 1 ] && [ "$parent" != "$me" ]; do
+                if [ "$parent" = "$1" ]; then list="$list $pid"; break; fi
+                look "$parent" || break
+            done
+        done
+        [ "$list" ]
+    }
+    strike() {
+        hit "$1"; send TERM
+        napped=0
+        while hit "$1"; do
+            if [ "$napped" -ge 60 ]; then return 1; fi
+            if [ "$napped" -ge 20 ]; then send KILL; fi
+            nap
+        done
+    }
+"""
+
+RUNNER = _script(
+    _COMMON,
+    _RUN,
+    r"""
+    limit=$1 token=$2
+    shift 2
+    exec 4>&2 2>/dev/null
+    (
+        exec </dev/null >/dev/null 4>&-
+        trap 'kill "$!"; wait; exit 0' TERM
+        sleep "$limit" &
+        wait "$!"
+        trap '' TERM
+        me
+        strike "$$"
+        exit 124
+    ) &
+    clock=$!
+    (
+        KUBEDEBUG_RUN=$token
+        export KUBEDEBUG_RUN
+        exec "$@" 2>&4 4>&-
+    )
+    rc=$?
+    kill "$clock"
+    wait "$clock"
+    [ $? -eq 124 ] && rc=124
+    exit "$rc"
+    """,
+)
+"""``sh -c RUNNER kubedebug-run SECONDS TOKEN ARGV...``: a command that ends after SECONDS.
+
+The bound holds without the controller. The command gets standard input and output untouched, is
+found on PATH as by execve (a shell's own commands are not), and its exit code is the script's; 124
+when it was ended: TERM to all of its processes, after 2 s KILL. TOKEN goes into its environment as
+KUBEDEBUG_RUN.
+"""
+
+KILLER = _script(
+    _COMMON,
+    _RUN,
+    r"""
+    me=$$ token=$1
+    strike ""
+    """,
+)
+"""``sh -c KILLER kubedebug-kill TOKEN``: end the processes of the run with that token.
+
+TERM, after 2 s KILL; exit code 1 when some are left.
+"""
