@@ -72,7 +72,8 @@ def error_of(
             "the kubeconfig's server."
         )
     text = body.decode("utf-8", "replace")
-    for secret in secrets:
+    # The longest first, for one may hold another.
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "********")
     try:
         known = json.loads(text)

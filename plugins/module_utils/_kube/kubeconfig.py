@@ -64,7 +64,7 @@ class Entry:
         if value is None:
             return None
         try:
-            return base64.b64decode(value)
+            return base64.b64decode("".join(value.split()), validate=True)
         except (binascii.Error, ValueError):
             raise self.error(f"{key} is not base64") from None
 

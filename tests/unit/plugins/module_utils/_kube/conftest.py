@@ -230,9 +230,11 @@ class _Server(ThreadingHTTPServer):
         # In the connection's own thread: a handshake that fails must not end the server.
         self.api.connections += 1
         try:
-            if self.context is not None:
-                request = self.context.wrap_socket(request, server_side=True)
-            super().finish_request(request, client_address)
+            if self.context is None:
+                super().finish_request(request, client_address)
+            else:
+                with self.context.wrap_socket(request, server_side=True) as secure:
+                    super().finish_request(secure, client_address)
         except OSError:
             return
 
