@@ -52,7 +52,9 @@ _FATAL_WAITS = frozenset(
 # kubectl's generated names: k8s.io/kubectl, pkg/cmd/debug/debug.go (computeDebugContainerName).
 _KUBECTL_NAME = re.compile(r"debugger-[bcdfghjklmnpqrstvwxz2456789]{5}")
 _MIRRORD_NAME = re.compile(r"mirrord-agent-[a-z0-9]+")
-_VIOLATION = re.compile(r'violates PodSecurity "(?P<level>[a-z]+):(?P<version>[^"]*)":\s*(?P<text>.*)')
+_VIOLATION = re.compile(
+    r'violates PodSecurity "(?P<level>[a-z]+):(?P<version>[^"]*)":\s*(?P<text>.*)'
+)
 _REASON_LIMIT = 64
 _MESSAGE_LIMIT = 512
 
@@ -95,7 +97,7 @@ class PodSecurityViolation:
 
 
 def entries(pod: Mapping[str, Any]) -> list[Entry]:
-    """The pod's ephemeral containers in the order of its list, which is the order of their coming."""
+    """The pod's ephemeral containers in the order of its list: the oldest comes first."""
     statuses = {
         status["name"]: status
         for status in pod.get("status", {}).get("ephemeralContainerStatuses") or []

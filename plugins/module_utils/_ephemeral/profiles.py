@@ -56,7 +56,7 @@ _REFUSED = {
 
 
 def apply_profile(container: Container, profile: Profile) -> Container:
-    """The container with the security context that the profile gives it; the input stays as it is."""
+    """A copy of the container with the security context that the profile gives it."""
     changed = copy.deepcopy(container)
     _PROFILES[profile](changed)
     return changed

@@ -31,7 +31,21 @@ def pod_result(target: Target) -> dict[str, Any]:
         "uid": target.uid,
         "node": target.node,
         "container": target.container,
+        "ports": _ports(target),
     }
+
+
+def _ports(target: Target) -> list[int]:
+    """The TCP ports that the container declares, in its order: what a probe may ask."""
+    spec = target.pod.get("spec", {})
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return [
+        int(port["containerPort"])
+        for container in containers
+        if container.get("name") == target.container
+        for port in container.get("ports") or ()
+        if port.get("protocol", "TCP") == "TCP"
+    ]
 
 
 def entry_result(entry: Entry) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def raise_failures(
         reasons = f"{what} failed on {len(failed)} of {len(errors)} pods: {reasons}"
     if len(failed) > _MOST_REASONS:
         reasons += f" / and {len(failed) - _MOST_REASONS} more, see pods in the result."
-    raise DebugError(reasons, **facts)
+    raise DebugError(reasons, facts=facts)
 
 
 def _rfc3339(epoch: float | None) -> str | None:

@@ -136,15 +136,38 @@ def build_entry(
         if given:
             entry[flag] = True
     # The order is kubectl's: what the options say, the profile, and custom last.
-    own = [{"name": key, "value": value} for key, value in options.env.items()]
-    entry = apply_profile(apply_custom(entry, {"env": own}), options.profile)
+    entry["env"] = _overridden(entry.get("env") or [], options.env)
+    entry = apply_profile(entry, options.profile)
     user = _inherited_user(options, target)
     if user:
         entry = apply_custom(entry, {"securityContext": user})
     entry = apply_custom(entry, options.custom)
     marks = _marks(options, identity=identity, owner=owner, now=now)
-    entry["env"] = [*marks, *(entry.get("env") or [])]
-    return Built(entry=entry, warnings=warnings)
+    entry["env"] = [*marks, *entry["env"]]
+    return Built(entry=entry, warnings=(*warnings, *_powerless(entry, target)))
+
+
+def _overridden(items: Sequence[Mapping[str, Any]], env: Mapping[str, str]) -> list[Any]:
+    """The environment with the task's own values: last, so that they can refer to the others."""
+    kept = [item for item in items if item["name"] not in env]
+    return [*kept, *({"name": key, "value": value} for key, value in env.items())]
+
+
+def _powerless(entry: Container, target: Target) -> list[str]:
+    """Capabilities of a user other than root have no effect; kubectl warns of the same.
+
+    Source: k8s.io/kubectl, pkg/cmd/debug/debug.go (displayWarning).
+    """
+    context = entry.get("securityContext") or {}
+    pod = target.pod["spec"].get("securityContext") or {}
+    user = context.get("runAsUser", pod.get("runAsUser"))
+    added = (context.get("capabilities") or {}).get("add")
+    if not user or not (added or context.get("privileged")):
+        return []
+    return [
+        f"the debugger runs as user {user}, so that what the profile allows may have no effect; "
+        "custom: {securityContext: {runAsUser: 0}} makes it root"
+    ]
 
 
 def _process(options: DebuggerOptions) -> dict[str, Any]:
@@ -183,7 +206,7 @@ def _inherited(options: DebuggerOptions, target: Target) -> tuple[Container, tup
     warnings: list[str] = []
     if "env" in options.inherit:
         foreign = [
-            item
+            _inherited_variable(item, target.container)
             for item in source.get("env") or []
             if not str(item["name"]).startswith(MARK_PREFIX)
         ]
@@ -198,7 +221,7 @@ def _inherited(options: DebuggerOptions, target: Target) -> tuple[Container, tup
             mount for mount in mounts if not (mount.get("subPath") or mount.get("subPathExpr"))
         ]
         if whole:
-            result["volumeMounts"] = whole
+            result["volumeMounts"] = [_inherited_mount(mount) for mount in whole]
         warnings += [
             f"the mount at {mount['mountPath']} is not inherited: the API forbids subPath for "
             "ephemeral containers"
@@ -206,6 +229,21 @@ def _inherited(options: DebuggerOptions, target: Target) -> tuple[Container, tup
             if mount not in whole
         ]
     return result, tuple(warnings)
+
+
+def _inherited_variable(item: Mapping[str, Any], container: str) -> dict[str, Any]:
+    """A variable that tells a container its own limits goes on telling those of the target."""
+    reference = (item.get("valueFrom") or {}).get("resourceFieldRef")
+    if reference is None:
+        return dict(item)
+    return {**item, "valueFrom": {"resourceFieldRef": {"containerName": container, **reference}}}
+
+
+def _inherited_mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+    """The target's mount without the right to mount onto the node, which needs a privileged one."""
+    if mount.get("mountPropagation") == "Bidirectional":
+        return {**mount, "mountPropagation": "HostToContainer"}
+    return dict(mount)
 
 
 def _inherited_user(options: DebuggerOptions, target: Target) -> dict[str, Any]:

@@ -113,7 +113,7 @@ _CONTAINER = r"""
 # A command on a terminal is run in the foreground, since a shell makes what it starts in the
 # background deaf to Ctrl-C. The shell then cannot act on TERM before the command ends; the watcher
 # bounds it in time. Elsewhere the command runs in the background (deaf to INT and QUIT, not to
-# TERM), and its standard input is handed over, since a shell gives /dev/null to background commands.
+# TERM), and its standard input is handed over, since a shell gives background commands /dev/null.
 _SUPERVISOR = r"""
     say() { echo "kubedebug: $1" >&2; }
     over="the lifetime of $KUBEDEBUG_LIFETIME s is over"
@@ -138,12 +138,11 @@ _SUPERVISOR = r"""
         exit "${1:-$rc}"
     }
     clock() {
-        exec </dev/null >/dev/null 3<&-
-        trap 'exec 2>/dev/null; kill "$!"; wait; exit 0' TERM
+        exec </dev/null >/dev/null 2>&1 3<&-
+        trap 'kill "$!"; wait; exit 0' TERM
         sleep "$left" &
         wait "$!"
         trap '' TERM
-        say "$over"
     }
     if [ $# -eq 0 ]; then
         trap 'finish 0' TERM INT HUP
@@ -160,12 +159,12 @@ _SUPERVISOR = r"""
         rc=$?
         kill "$clock" 2>/dev/null
         wait "$clock"
-        [ $? -eq 124 ] && rc=124
+        [ $? -eq 124 ] && { rc=124; say "$over"; }
         finish "$rc"
     fi
     exec 3<&0
     trap 'finish ""' TERM INT HUP
-    trap 'finish 124' ALRM
+    trap 'say "$over"; finish 124' ALRM
     (clock; kill -ALRM "$$") &
     (exec "$@" <&3 3<&-) &
     child=$!

@@ -210,7 +210,7 @@ def _with_log(client: Client, target: Target, waited: Waited) -> Waited:
     if not lines:
         return waited
     text = f"{waited.error.msg} Its last output: {' | '.join(lines)}"
-    return Waited(entry=entry, error=DebuggerFailed(text, **waited.error.facts))
+    return Waited(entry=entry, error=DebuggerFailed(text, facts=waited.error.facts))
 
 
 def last_lines(client: Client, target: Target, container: str) -> list[str]:
