@@ -58,12 +58,13 @@ class ChannelSocket:
     """An open websocket, for one thread.
 
     `ended` turns true when the server has closed it, or the connection is gone; `problem` says
-    why when that was no clean close.
+    why when that was no clean close. `writable` turns false when the server reads no more.
     """
 
     def __init__(self, sock: socket.socket, protocol: str, *, where: str, received: bytes) -> None:
         self.protocol = protocol
         self.ended = False
+        self.writable = True
         self.problem: str | None = None
         self._sock = sock
         self._where = where
@@ -75,7 +76,8 @@ class ChannelSocket:
         sock.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._key = self._selector.register(sock, selectors.EVENT_READ)
-        self._early = self._decode(received) if received else []
+        # What came together with the answer of the handshake.
+        self._received = received
 
     @property
     def queued(self) -> int:
@@ -92,9 +94,9 @@ class ChannelSocket:
         Returns what has arrived, in the order of arrival; it may be nothing, also before the
         time is over.
         """
-        if self._early:
-            early, self._early = self._early, []
-            return early
+        if self._received:
+            received, self._received = self._received, b""
+            return self._decode(received)
         if self.ended:
             return []
         wait = _PING_PERIOD if timeout is None else min(timeout, _PING_PERIOD)
@@ -108,16 +110,9 @@ class ChannelSocket:
             self._keep_alive()
             return []
         self._last_traffic = time.monotonic()
-        try:
-            if self._outgoing:
-                self._send()
-            return self._receive()
-        except ProtocolError as error:
-            self._end(str(error))
-        except OSError as error:
-            failure = connection_failure(error, where=self._where, timeout=0.0)
-            self._end(failure.msg)
-        return []
+        if self._outgoing:
+            self._send()
+        return self._receive()
 
     def close(self) -> None:
         """Say goodbye when that is possible at once, and close. It may be called twice."""
@@ -142,6 +137,8 @@ class ChannelSocket:
             self._queue(Opcode.PING, b"")
 
     def _queue(self, opcode: Opcode, payload: bytes) -> None:
+        if not self.writable:
+            return
         frame = encode(opcode, payload)
         self._outgoing.append(memoryview(frame))
         self._queued += len(frame)
@@ -156,6 +153,7 @@ class ChannelSocket:
             except OSError:
                 # The other side reads no more, as when the command has ended before its input
                 # has. What it sent is still to be read; the end shows there.
+                self.writable = False
                 self._outgoing.clear()
                 self._queued = 0
                 return
@@ -173,6 +171,10 @@ class ChannelSocket:
                 data = self._sock.recv(_RECV)
             except _WOULD_BLOCK:
                 break
+            except OSError as error:
+                failure = connection_failure(error, where=self._where, timeout=0.0)
+                self._end(failure.msg)
+                break
             if not data:
                 self._end("the connection ended without a close")
                 break
@@ -182,28 +184,29 @@ class ChannelSocket:
 
     def _decode(self, data: bytes) -> list[Message]:
         messages: list[Message] = []
-        for frame in self._decoder.feed(data):
-            if frame.opcode <= Opcode.BINARY:
-                message = self._message(frame)
-                if message is not None:
-                    messages.append(message)
-            elif frame.opcode == Opcode.PING:
-                self._queue(Opcode.PONG, bytes(frame.payload))
-            elif frame.opcode == Opcode.CLOSE:
-                self._closed_by(frame)
-                break
+        try:
+            for frame in self._decoder.feed(data):
+                if frame.opcode <= Opcode.BINARY:
+                    messages += self._messages(frame)
+                elif frame.opcode == Opcode.PING:
+                    self._queue(Opcode.PONG, bytes(frame.payload))
+                elif frame.opcode == Opcode.CLOSE:
+                    self._closed_by(frame)
+                    break
+        except ProtocolError as error:
+            self._end(str(error))
         return messages
 
-    def _message(self, frame: Frame) -> Message | None:
+    def _messages(self, frame: Frame) -> list[Message]:
         """Take the channel off; the parts of one message are handed on one by one."""
         payload = frame.payload
         if frame.opcode != Opcode.CONTINUATION:
             if not payload:
-                return None
+                return []
             self._channel, payload = payload[0], payload[1:]
         if self._channel is None:
             raise ProtocolError("a message goes on that never began")
-        return (self._channel, bytes(payload))
+        return [(self._channel, bytes(payload))]
 
     def _closed_by(self, frame: Frame) -> None:
         code = int.from_bytes(frame.payload[:2], "big") if len(frame.payload) >= 2 else 1005
@@ -214,6 +217,7 @@ class ChannelSocket:
 
     def _end(self, problem: str | None) -> None:
         self.ended = True
+        self.writable = False
         self.problem = problem
 
 

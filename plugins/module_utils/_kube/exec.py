@@ -190,7 +190,7 @@ class _Input:
         self._done = False
 
     def feed(self, stream: ExecStream) -> None:
-        while not self._done and stream.queued < _STDIN_QUEUE:
+        while not self._done and stream.writable and stream.queued < _STDIN_QUEUE:
             chunk = self._next()
             if chunk:
                 stream.queue_stdin(chunk)

@@ -100,6 +100,11 @@ class ExecStream:
         return self._sock.problem
 
     @property
+    def writable(self) -> bool:
+        """Whether input still gets to the command."""
+        return self._sock.writable
+
+    @property
     def queued(self) -> int:
         """Bytes of standard input that have not been sent."""
         return self._sock.queued
@@ -126,15 +131,15 @@ class ExecStream:
         """
         deadline = time.monotonic() + timeout
         self.queue_stdin(data)
-        while self._sock.queued:
+        while self._sock.queued and self._sock.writable:
             remaining = deadline - time.monotonic()
-            if self._sock.ended:
-                raise ExecInterrupted(
-                    f"The command's input could not be sent: {self.problem or 'it has ended'}."
-                )
             if remaining <= 0:
                 raise ExecTimeout(f"The command did not take its input within {timeout:g} seconds.")
             self._pending += self._take(remaining)
+        if not self._sock.writable:
+            raise ExecInterrupted(
+                f"The command's input could not be sent: {self.problem or 'it has ended'}."
+            )
 
     def close_stdin(self) -> None:
         """Let the command see the end of its input; raises ExecError where that is impossible."""
