@@ -78,16 +78,16 @@ def session_result(session: Session) -> dict[str, Any]:
         "changed": session.changed,
         "debugger": session.debugger,
         "entry": entry_result(session.entry) if session.entry is not None else None,
-        "exec_command": exec_command(session.target, session.debugger),
+        "exec_command": exec_command(session.target, session.entry),
         "error": session.error.msg if session.error is not None else None,
     }
 
 
-def exec_command(target: Target, debugger: str | None) -> str | None:
-    """The line with which a person goes on by hand."""
-    if debugger is None:
+def exec_command(target: Target, entry: Entry | None) -> str | None:
+    """The line with which a person goes on by hand; None where nothing runs to go on in."""
+    if entry is None or entry.state != "running":
         return None
-    argv = ["kubectl", "exec", "-it", "-n", target.namespace, target.name, "-c", debugger]
+    argv = ["kubectl", "exec", "-it", "-n", target.namespace, target.name, "-c", entry.name]
     return shlex.join([*argv, "--", "sh"])
 
 

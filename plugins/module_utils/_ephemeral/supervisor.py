@@ -188,6 +188,7 @@ STOPPER = _script(
     _CONTAINER,
     r"""
     me=$$
+    trap 'exit 0' TERM
     end_all "$(($1 * 10))"
     mine
     for pid in $list; do
@@ -200,8 +201,8 @@ STOPPER = _script(
 
 TERM, after SECONDS HUP (which interactive shells heed), a second later KILL. Prints ``PID NAME`` of
 what is left, exit code 1 if anything is: the first process of an own PID namespace can't be killed
-from inside. As a rule the container ends first, and the script with it: exit code 137, or no exit
-code at all.
+from inside. As a rule the container ends first, and the script with it: by the supervisor (exit
+code 0) or by the runtime (137, or no exit code at all).
 """
 
 # hit: puts into $list the living processes of one run: those whose environment has the token,
@@ -242,6 +243,8 @@ _RUN = r"""
     }
 """
 
+# The runner outlives a TERM until it has waited for its command: in a PID namespace that is shared
+# with the target, what nobody waits for stays as a zombie among the application's processes.
 RUNNER = _script(
     _COMMON,
     _RUN,
@@ -249,6 +252,7 @@ RUNNER = _script(
     limit=$1 token=$2
     shift 2
     exec 4>&2 2>/dev/null
+    trap : TERM HUP INT
     (
         exec </dev/null >/dev/null 4>&-
         trap 'kill "$!"; wait; exit 0' TERM

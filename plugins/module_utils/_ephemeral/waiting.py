@@ -35,6 +35,8 @@ Goal: TypeAlias = Literal["running", "finished", "stopped"]
 # whole, since each stream costs the API server and this process a connection.
 _MOST_SINGLE_STREAMS = 4
 _LOG_LINES = 10
+# What a shell exits with when it finds no such command.
+_NOT_FOUND = 127
 _LOG_BYTES = 16 * 1024
 
 _WAYS_OUT = {
@@ -179,6 +181,8 @@ def _failed(target: Target, entry: Entry, reason: str, message: str) -> Debugger
     if message:
         text += f": {message.rstrip('.')}"
     if entry.state == "finished":
+        if entry.exit_code == _NOT_FOUND:
+            text += ". The image has no such command: choose another image, or give the full path"
         return DebuggerFailed(f"{text}.")
     way_out = _WAYS_OUT.get(reason, _RUNTIME_WAY_OUT)
     return DebuggerFailed(
