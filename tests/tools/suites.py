@@ -228,6 +228,7 @@ def pytest(
         f"--junitxml={junit}",
         f"--override-ini=cache_dir={CACHE / 'pytest' / suite}",
         f"--timeout={seconds}",
+        "--dist=worksteal",
         "-n",
         workers,
         folder,
@@ -246,7 +247,7 @@ def unit(name: str) -> list[Step]:
             "tests/unit",
             env=env,
             environment=environment,
-            workers="0",
+            workers="2",  # much of the time is waiting for processes
             seconds=120,
         )
     ]
