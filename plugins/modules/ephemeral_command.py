@@ -120,6 +120,11 @@ pods:
       description: Container that was meant.
       type: str
       sample: web
+    ports:
+      description: TCP ports that the container declares, in its order.
+      type: list
+      elements: int
+      sample: [80]
     action:
       description: Whether the debugger was V(created) or V(reused); V(planned) in check mode.
       type: str
@@ -141,7 +146,7 @@ pods:
         name: kubedebug-3f1c2b9a70
         state: running
     exec_command:
-      description: The line with which a person goes on by hand.
+      description: The line with which a person goes on by hand; null where no debugger runs.
       type: str
       sample: kubectl exec -it -n shop web-0 -c kubedebug-3f1c2b9a70 -- sh
     ran:

@@ -155,6 +155,11 @@ pods:
       description: Container that was meant.
       type: str
       sample: web
+    ports:
+      description: TCP ports that the container declares, in its order.
+      type: list
+      elements: int
+      sample: [80]
     action:
       description: >-
         What was done. V(planned) in check mode; V(none) where there was nothing to stop.
@@ -179,7 +184,7 @@ pods:
         owner: alice
         expires_at: "2026-11-24T18:00:00Z"
     exec_command:
-      description: The line with which a person goes on by hand.
+      description: The line with which a person goes on by hand; null where no debugger runs.
       type: str
       sample: kubectl exec -it -n shop web-0 -c kubedebug-3f1c2b9a70 -- sh
     error:
