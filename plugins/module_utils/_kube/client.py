@@ -142,9 +142,16 @@ class Client:
         return raw.decode("utf-8", "replace")
 
     def list(
-        self, path: str, params: Params | None = None, *, page_size: int = 250
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        page_size: int = 250,
+        containing: bytes | None = None,
     ) -> Iterator[Object]:
         """Yield the items of a list page by page, so that memory holds one page.
+
+        Pages whose bytes do not hold `containing` are left out unparsed.
 
         When the server has dropped the snapshot half way (410), the list goes on with the token
         that it offers instead, or from the start without what was yielded before.
@@ -153,12 +160,18 @@ class Client:
         token: str | None = None
         while True:
             try:
-                page = self._json(self._page(path, params, page_size, token))
+                raw = self._page(path, params, page_size, token)
             except Gone as error:
                 if token is None:
                     raise
                 token = offered_token(error)
                 continue
+            if containing is not None and containing not in raw:
+                token = continue_token(raw)
+                if token is None:
+                    return
+                continue
+            page = self._json(raw)
             token = page.get("metadata", {}).get("continue") or None
             for item in page.get("items") or []:
                 key = identity(item)

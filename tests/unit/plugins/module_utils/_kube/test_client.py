@@ -354,6 +354,20 @@ def test_list_versioned_takes_the_version_of_the_snapshot(api, client):
     assert (names(items), version) == (["a", "b"], "5")
 
 
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        pytest.param(b'"b"', ["b"], id="second-page"),
+        pytest.param(b'"c"', ["c"], id="last-page"),
+        pytest.param(b'"z"', [], id="no-page"),
+        pytest.param(None, ["a", "b", "c"], id="all-pages"),
+    ],
+)
+def test_list_leaves_out_pages_that_do_not_hold_the_mark(api, client, mark, expected):
+    api.json("GET", PODS, page("a", token="t1"), page("b", token="t2"), page("c"))
+    assert names(client.list(PODS, page_size=1, containing=mark)) == expected
+
+
 def test_pages_raw_gives_the_bytes(api, client):
     api.json("GET", PODS, page("a", token="t1"), page("b"))
     raw = list(client.pages_raw(PODS, page_size=1))
