@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from kdcluster.cli import main  # noqa: E402
+from kdcluster.cli import main
 
 __all__: list[str] = []
 

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the kubedebug.core authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A few questions to the API server, by the standard library: kubectl's start takes longer than they
-do."""
+"""A few questions to the API server, by the standard library: kubectl takes longer to start."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def _up(options: argparse.Namespace, settings: Settings, progress: Progress) -> 
     done = up(settings, pair, progress)
     verb = "is up already" if done.action == "nothing" else "is up"
     took = time.monotonic() - start
-    progress.say(f"Kubernetes {pair.kubernetes} {verb} ({took:.1f} s); its kubeconfig, and how to use it:")
+    progress.say(
+        f"Kubernetes {pair.kubernetes} {verb} ({took:.1f} s); its kubeconfig, and how to use it:"
+    )
     print(settings.kubeconfig)
     print(f"export KUBECONFIG={shlex.quote(str(settings.kubeconfig))}")
     return 0
@@ -80,15 +82,23 @@ def _kubectl_path(settings: Settings) -> Path:
     return Path(record.kube) / "kubectl"
 
 
+def _kubectl_environment(settings: Settings) -> dict[str, str]:
+    """Without KUBECACHEDIR kubectl would keep its discovery cache in ~/.kube, the user's folder."""
+    return {
+        "KUBECONFIG": str(settings.kubeconfig),
+        "KUBECACHEDIR": str(settings.state / "kubectl-cache"),
+    }
+
+
 def _env(options: argparse.Namespace, settings: Settings, progress: Progress) -> int:
     _need_up(settings)
     values = {
-        "KUBECONFIG": str(settings.kubeconfig),
         "KUBEDEBUG_TOOLBOX_IMAGE": images.TOOLBOX,
         "KUBEDEBUG_TOOLBOX_NONROOT_IMAGE": images.TOOLBOX_NONROOT,
         "KUBEDEBUG_WEB_IMAGE": images.WEB,
         "KUBEDEBUG_KUBECTL": str(_kubectl_path(settings)),
         "KUBEDEBUG_NODE": settings.node,
+        **_kubectl_environment(settings),
     }
     for name, value in values.items():
         print(f"export {name}={shlex.quote(value)}")
@@ -125,7 +135,7 @@ def _images(options: argparse.Namespace, settings: Settings, progress: Progress)
 def _kubectl(options: argparse.Namespace, settings: Settings, progress: Progress) -> NoReturn:
     _need_up(settings)
     program = _kubectl_path(settings)
-    environment = {**os.environ, "KUBECONFIG": str(settings.kubeconfig)}
+    environment = {**os.environ, **_kubectl_environment(settings)}
     os.execve(program, [str(program), *options.words], environment)
 
 
@@ -163,15 +173,15 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     pairs = ", ".join(f"{pair.name}: Kubernetes {pair.kubernetes}" for pair in PAIRS.values())
-    add("up", _up, "start it, or repair it; the first time builds for about 10 minutes").add_argument(
-        "--version", choices=sorted(PAIRS), help=pairs
-    )
+    add(
+        "up", _up, "start it, or repair it; the first time builds for about 10 minutes"
+    ).add_argument("--version", choices=sorted(PAIRS), help=pairs)
     add("down", _down, "end it and remove all that it made, but the logs and the built programs")
     add("status", _status, "what runs; the exit code is 0 when all does").add_argument(
         "--json", action="store_true"
     )
     add("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig")
-    add("env", _env, "print the variables that the tests use: eval \"$(cluster.py env)\"")
+    add("env", _env, 'print the variables that the tests use: eval "$(cluster.py env)"')
     add("load", _load, "import images (docker-archive)").add_argument(
         "archive", nargs="+", type=Path
     )

@@ -166,8 +166,7 @@ def components(settings: Settings, programs: Programs) -> list[Component]:
         _kubelet(settings, programs),
     )
     return [
-        Component(name=name, argv=tuple(argv))
-        for name, argv in zip(ORDER, commands, strict=True)
+        Component(name=name, argv=tuple(argv)) for name, argv in zip(ORDER, commands, strict=True)
     ]
 
 

@@ -16,12 +16,33 @@ from kdcluster.archive import Entry, directory
 from kdcluster.errors import ClusterError
 from kdcluster.shell import command_path, run
 
-__all__ = ["PythonHome", "find_python", "pause_entries", "toolbox_entries", "web_entries"]
+__all__ = [
+    "PROGRAMS",
+    "PythonHome",
+    "find_python",
+    "pause_entries",
+    "toolbox_entries",
+    "web_entries",
+]
+
+# Programs of the system in the toolbox. A full nsenter: busybox's knows no cgroup namespace. A full
+# wget, and dash as sh: the wget of Debian's busybox crashes with -T, and busybox's own sh runs its
+# applets whatever the PATH says. A full ping: busybox's needs a raw socket, this one works without
+# any capability.
+PROGRAMS = ("tcpdump", "curl", "nsenter", "wget", "dash", "ping")
 
 # Applets that would halt or take over the node when run in its process namespace.
 _DANGEROUS = {"halt", "init", "linuxrc", "poweroff", "reboot", "run-init", "switch_root"}
 # Parts of the standard library that no module needs: tests, GUI, the installer's bundled wheels.
-_UNUSED_LIBRARY = {"ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtledemo", "__pycache__"}
+_UNUSED_LIBRARY = {
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "test",
+    "tkinter",
+    "turtledemo",
+    "__pycache__",
+}
 _PASSWD = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 _GROUP = b"root:x:0:\nnogroup:x:65534:\n"
 
@@ -141,14 +162,15 @@ for line in sys.stdin.read().splitlines():
     tag = sys.implementation.cache_tag
     target = folder / path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"
     target.parent.mkdir(parents=True, exist_ok=True)
-    py_compile.compile(source, cfile=str(target), dfile="/" + inside, invalidation_mode=mode, quiet=1)
+    name = "/" + inside
+    py_compile.compile(source, cfile=str(target), dfile=name, invalidation_mode=mode, quiet=1)
 """
 
 
 def toolbox_entries(busybox: Path) -> list[Entry]:
-    """Busybox, tcpdump, curl, a full nsenter (busybox's knows no cgroup namespace) and Python."""
+    """Busybox, with the programs that it lacks or has in a poor form, and Python."""
     home = find_python()
-    programs = [command_path(name) for name in ("tcpdump", "curl", "nsenter")]
+    programs = [command_path(name) for name in PROGRAMS]
     found = [path for path in programs if path is not None]
     extensions = list((home.library / "lib-dynload").glob("*.so"))
     applets = set(run([busybox, "--list"]).stdout.split()) - _DANGEROUS - {"busybox"}
@@ -167,4 +189,5 @@ def toolbox_entries(busybox: Path) -> list[Entry]:
         *_python_entries(home),
     ]
     entries += [Entry(path=f"usr/bin/{path.name}", mode=0o755, content=path) for path in found]
+    entries.append(_link("usr/bin/sh", "dash"))
     return entries

@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the kubedebug.core authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The images of the test cluster: built to archives in the cache, named by a hash of their sources.
-"""
+"""The images of the test cluster, as archives in the cache named by a hash of their sources."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ class Archive:
 
 
 def _fingerprint(paths: Iterable[Path | None]) -> bytes:
-    """Of files of the system: size and time, as hashing the content would cost each `up` its second."""
+    """Of files of the system: size and time, since hashing them would slow down each `up`."""
     lines = []
     for path in paths:
         if path is not None and path.exists():
@@ -63,13 +62,13 @@ def _archive(settings: Settings, label: str, parts: list[bytes], *images: Image)
 
 def archives(settings: Settings, busybox: Path | None) -> list[Archive]:
     """All images as they should be now, whether built or not."""
-    system = [command_path(name) for name in ("tcpdump", "curl", "nsenter", "python3")]
+    system = [command_path(name) for name in (*contents.PROGRAMS, "python3")]
     pause = (SOURCE / "images" / "pause" / "pause.c").read_bytes()
     toolbox = Image(name=TOOLBOX, command=("/bin/sh",), environment=_PATH, workdir="/")
     nonroot = Image(
         name=TOOLBOX_NONROOT,
         command=("/bin/sh",),
-        environment={**_PATH, "HOME": "/tmp"},  # noqa: S108 - inside the image
+        environment={**_PATH, "HOME": "/tmp"},
         user="65532:65532",
     )
     return [
@@ -88,9 +87,7 @@ def archives(settings: Settings, busybox: Path | None) -> list[Archive]:
 
 def names(settings: Settings, busybox: Path | None) -> dict[str, str]:
     """The image names with the keys of their content, as the cluster's record keeps them."""
-    return {
-        image.name: item.key for item in archives(settings, busybox) for image in item.images
-    }
+    return {image.name: item.key for item in archives(settings, busybox) for image in item.images}
 
 
 def make(settings: Settings, tools: Tools, progress: Progress) -> list[Archive]:
@@ -101,6 +98,8 @@ def make(settings: Settings, tools: Tools, progress: Progress) -> list[Archive]:
             continue
         if item.label == "web":
             build(web_build(settings), settings, progress)
+        for stale in item.path.parent.glob(f"{item.label}-*.tar*"):
+            stale.unlink()
         with progress.step(f"writing the image {item.images[0].name}"):
             entries = _makers(settings, tools)[item.label]()
             archive.write_archive(item.path, images=item.images, entries=entries)

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from kdcluster.errors import ClusterError
@@ -27,10 +28,11 @@ __all__ = [
     "unmount",
 ]
 
-# Written by containerd's shim and by the CNI library at fixed places; the sockets have no name
-# that tells whose they are, so they are removed when nobody listens (remove_files).
+# Written by containerd's shim, the CNI library and the kubelet at fixed places; the sockets have no
+# name that tells whose they are, so they are removed when nobody listens (remove_files).
 _SHIM_SOCKETS = Path("/run/containerd/s")
 _CNI_RESULTS = Path("/var/lib/cni/results")
+_DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 _LOG_LINKS = Path("/var/log/containers")
 _PROC_MOUNTS = Path("/proc/self/mountinfo")
 _PLACE, _DASH = 4, "-"
@@ -47,9 +49,7 @@ def _mounts(listing: str) -> Iterator[tuple[str, str]]:
 
 def cgroup_folders(listing: str, name: str) -> list[Path]:
     """The folder of that name in each hierarchy of control groups, version 1 and 2."""
-    return [
-        Path(place, name) for place, kind in _mounts(listing) if kind in {"cgroup", "cgroup2"}
-    ]
+    return [Path(place, name) for place, kind in _mounts(listing) if kind in {"cgroup", "cgroup2"}]
 
 
 def _own_cgroups(settings: Settings) -> list[Path]:
@@ -97,7 +97,7 @@ def is_shim(socket: str) -> Callable[[list[str]], bool]:
     def matches(argv: list[str]) -> bool:
         if not argv or not argv[0].endswith("containerd-shim-runc-v2"):
             return False
-        return ("-address", socket) in zip(argv, argv[1:], strict=False)
+        return ("-address", socket) in pairwise(argv)
 
     return matches
 
@@ -173,7 +173,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def remove_files(settings: Settings) -> None:
-    """What containerd, the CNI library and the kubelet leave at places that cannot be configured."""
+    """What containerd, the CNI library and the kubelet leave at places that cannot be chosen."""
     if _SHIM_SOCKETS.exists():
         found = list(_SHIM_SOCKETS.iterdir())
         used = _listening_sockets()  # After the listing: what came later is not in it.
@@ -181,12 +181,16 @@ def remove_files(settings: Settings) -> None:
             if str(path) not in used:
                 path.unlink(missing_ok=True)
     if _CNI_RESULTS.exists():
-        for path in _CNI_RESULTS.glob("kubedebug-*"):
-            path.unlink(missing_ok=True)
+        # A result names the pod's network namespace, which is in our state folder.
+        mine = f'"{settings.state}/'.encode()
+        for path in _CNI_RESULTS.iterdir():
+            if path.is_file() and mine in path.read_bytes():
+                path.unlink(missing_ok=True)
     if _LOG_LINKS.exists():
         for path in _LOG_LINKS.iterdir():
             if path.is_symlink() and str(path.readlink()).startswith(f"{settings.state}/"):
                 path.unlink(missing_ok=True)
-    for folder in (_SHIM_SOCKETS, _SHIM_SOCKETS.parent, _CNI_RESULTS, _CNI_RESULTS.parent):
+    for folder in (_SHIM_SOCKETS, _CNI_RESULTS, _DEVICE_PLUGINS):
         _remove_empty(folder)
+        _remove_empty(folder.parent)
     _remove_empty(_LOG_LINKS)

@@ -27,6 +27,9 @@ _COMMANDS = {
     "openssl": "openssl",
     "tcpdump": "tcpdump",
     "curl": "curl",
+    "dash": "dash",
+    "wget": "wget",
+    "ping": "iputils-ping",
     "nsenter": "util-linux",
     "gcc": "gcc",
     "python3": "python3",
@@ -90,7 +93,8 @@ def ensure(pair: Pair, progress: Progress) -> Tools:
         if still:
             raise ClusterError(f"still missing after the installation: {', '.join(still)}")
     runc, busybox, cni = command_path("runc"), find_busybox(), cni_folder()
-    assert runc is not None and busybox is not None and cni is not None  # noqa: S101 - _missing_packages
+    if runc is None or busybox is None or cni is None:
+        raise ClusterError("runc, busybox or the CNI plugins went away just now: run it again")
     return Tools(go=_find_go(pair), runc=runc, busybox=busybox, cni=cni)
 
 
@@ -144,7 +148,7 @@ def debian_containerd(folder: Path, progress: Progress) -> None:
     work.mkdir(parents=True)
     with progress.step("unpacking Debian's containerd"):
         script = 'cd "$1" && apt-get download -qq containerd'
-        download = ["/bin/sh", "-c", script, "sh", work]
+        download: list[str | Path] = ["/bin/sh", "-c", script, "sh", work]
         if run(download, check=False, timeout=300).returncode != 0:
             run(["apt-get", "update", "-qq"], timeout=300)
             run(download, timeout=300)

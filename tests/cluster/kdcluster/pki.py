@@ -71,9 +71,12 @@ def _leaves(settings: Settings) -> list[_Leaf]:
     ]
 
 
+def _openssl(*words: str | Path) -> None:
+    run(["openssl", *words])
+
+
 def _key(path: Path) -> None:
-    run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-out", str(path)])  # fmt: skip
+    _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
     path.chmod(0o600)
 
 
@@ -95,11 +98,10 @@ def _sign(folder: Path, leaf: _Leaf) -> None:
     if leaf.names:
         lines.append("subjectAltName = " + ", ".join(leaf.names))
     config.write_text("\n".join(lines) + "\n", encoding="ascii")
-    run(["openssl", "req", "-new", "-config", config, "-key", key, "-subj", leaf.subject]
-        + ["-out", request])  # fmt: skip
-    run(["openssl", "x509", "-req", "-in", request, "-CA", folder / "ca.crt", "-CAkey"]
-        + [folder / "ca.key", "-CAcreateserial", "-days", _DAYS, "-extfile", config]
-        + ["-extensions", "leaf", "-out", folder / f"{leaf.file}.crt"])  # fmt: skip
+    _openssl("req", "-new", "-config", config, "-key", key, "-subj", leaf.subject, "-out", request)
+    authority = ("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial")
+    wanted = ("-days", _DAYS, "-extfile", config, "-extensions", "leaf")
+    _openssl("x509", "-req", "-in", request, *authority, *wanted, "-out", key.with_suffix(".crt"))
     request.unlink()
     config.unlink()
 
@@ -114,13 +116,13 @@ def ensure(settings: Settings) -> None:
     config = folder / "ca.cnf"
     config.write_text(_CA_CONFIG, encoding="ascii")
     _key(folder / "ca.key")
-    run(["openssl", "req", "-x509", "-new", "-config", config, "-key", folder / "ca.key"]
-        + ["-days", _DAYS, "-out", folder / "ca.crt"])  # fmt: skip
+    made = ("-key", folder / "ca.key", "-days", _DAYS, "-out", folder / "ca.crt")
+    _openssl("req", "-x509", "-new", "-config", config, *made)
     for leaf in _leaves(settings):
         _sign(folder, leaf)
     _key(folder / "service-accounts.key")
-    run(["openssl", "pkey", "-in", folder / "service-accounts.key", "-pubout"]
-        + ["-out", folder / "service-accounts.pub"])  # fmt: skip
+    accounts = folder / "service-accounts.key"
+    _openssl("pkey", "-in", accounts, "-pubout", "-out", accounts.with_suffix(".pub"))
     folder.rename(settings.pki)
 
 

@@ -71,6 +71,6 @@ class Progress:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

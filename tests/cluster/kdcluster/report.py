@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,17 +66,20 @@ def tail(settings: Settings, component: str, lines: int) -> list[str]:
 
 
 def errors_of(lines: list[str]) -> list[str]:
-    """The last error lines, cut to a readable length; the same message in a row counts once."""
-    found: list[str] = []
-    last = ""
+    """The last error lines, cut to a readable length; of the same message with other numbers only
+    the last, with how often it came."""
+    found: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for line in lines:
-        if not _IS_ERROR.search(line):
-            continue
-        message = re.sub(r"\d+", "", line)
-        if message != last:
-            found.append(line[:_LINE])
-        last = message
-    return found[-_ERRORS:]
+        if _IS_ERROR.search(line):
+            message = re.sub(r"\d+", "", line)
+            counts[message] += 1
+            found.pop(message, None)
+            found[message] = line[:_LINE]
+    return [
+        line + (f" ({counts[message]} times)" if counts[message] > 1 else "")
+        for message, line in list(found.items())[-_ERRORS:]
+    ]
 
 
 def event_lines(events: list[dict[str, Any]]) -> list[str]:

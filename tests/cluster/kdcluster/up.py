@@ -91,9 +91,7 @@ def _decide(settings: Settings, pair: Pair) -> Decision:
 
 def _serving(settings: Settings) -> bool:
     api = Api(settings)
-    return api.text("/readyz") is not None and is_ready(
-        api.json(f"/api/v1/nodes/{settings.node}")
-    )
+    return api.text("/readyz") is not None and is_ready(api.json(f"/api/v1/nodes/{settings.node}"))
 
 
 def _prepare_and_start(settings: Settings, pair: Pair, progress: Progress) -> None:

@@ -32,12 +32,38 @@ DEFAULT_PAIR: PairName = "new"
 # The modules that k8s.io/kubernetes replaces by its own staging folder. As a dependency it cannot
 # do that, so each one needs a `replace` by the published module of the same release.
 _STAGING = (
-    "api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider "
-    "cluster-bootstrap code-generator component-base component-helpers controller-manager cri-api "
-    "cri-client csi-translation-lib dynamic-resource-allocation endpointslice externaljwt kms "
-    "kube-aggregator kube-controller-manager kube-proxy kube-scheduler kubectl kubelet metrics "
-    "mount-utils pod-security-admission sample-apiserver sample-cli-plugin sample-controller"
-).split()
+    "api",
+    "apiextensions-apiserver",
+    "apimachinery",
+    "apiserver",
+    "cli-runtime",
+    "client-go",
+    "cloud-provider",
+    "cluster-bootstrap",
+    "code-generator",
+    "component-base",
+    "component-helpers",
+    "controller-manager",
+    "cri-api",
+    "cri-client",
+    "csi-translation-lib",
+    "dynamic-resource-allocation",
+    "endpointslice",
+    "externaljwt",
+    "kms",
+    "kube-aggregator",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubectl",
+    "kubelet",
+    "metrics",
+    "mount-utils",
+    "pod-security-admission",
+    "sample-apiserver",
+    "sample-cli-plugin",
+    "sample-controller",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +142,7 @@ def go_mod_text(pair: Pair) -> str:
 
 
 def containerd_mod_text(pair: Pair) -> str:
-    """The go.mod of containerd's programs; they are `tool`s, because commands cannot be imported."""
+    """The go.mod of containerd's programs: they are `tool`s, as commands cannot be imported."""
     module = "github.com/containerd/containerd/v2"
     tools = "".join(
         f"\t{module}/cmd/{name}\n" for name in ("containerd", "containerd-shim-runc-v2", "ctr")
