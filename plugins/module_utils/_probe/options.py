@@ -24,7 +24,8 @@ Scheme: TypeAlias = Literal["http", "https"]
 
 PROBE_SPEC: dict[str, dict[str, Any]] = {
     "method": {"type": "str", "choices": list(get_args(Method)), "default": "http"},
-    "host": {"type": "str", "default": "localhost"},
+    # Not "host": with that name the API server's URL is given.
+    "peer": {"type": "str", "default": "localhost"},
     "port": {"type": "int"},
     "scheme": {"type": "str", "choices": list(get_args(Scheme)), "default": "http"},
     "path": {"type": "str", "default": "/"},
@@ -84,7 +85,7 @@ class ProbeOptions:
         max_loss = params["max_loss"]
         options = cls(
             method=params["method"],
-            host=_host(params["host"]),
+            host=_host(params["peer"]),
             port=_port(params["method"], params["scheme"], params["port"]),
             scheme=params["scheme"],
             path=_path(params["path"]),
@@ -173,15 +174,15 @@ def _host(text: str) -> str:
             ipaddress.IPv6Address(host)
         except ValueError as error:
             raise OptionError(
-                f"host={text!r} is no host: give a name or an address alone; port, scheme and path "
+                f"peer={text!r} is no host: give a name or an address alone; port, scheme and path "
                 "have options of their own."
             ) from error
         if not re.fullmatch(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]{1,15})?", host):
-            raise OptionError(f"host={text!r}: the zone of the address is no network interface.")
+            raise OptionError(f"peer={text!r}: the zone of the address is no network interface.")
         return host
     if not _HOST_NAME.fullmatch(host):
         raise OptionError(
-            f"host={text!r} is no host: give a name (an international one in its ASCII form, "
+            f"peer={text!r} is no host: give a name (an international one in its ASCII form, "
             "xn--...) or an address alone; port, scheme and path have options of their own."
         )
     return host

@@ -13,6 +13,8 @@ import os
 import socket
 import ssl
 import struct
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +111,7 @@ def test_name_that_does_not_resolve(method: str) -> None:
 
 
 def test_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = prober.threading.Event()
+    answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: answers.wait(30))
     found = _measure(resolve=0.01)
     answers.set()
@@ -206,11 +208,11 @@ def _ping(
     refused: tuple[int, ...] = (),
     host: str = "127.0.0.1",
 ) -> dict[str, Any]:
-    fake = type("Fake", (_IcmpSocket,), {"replies": staticmethod(replies), "refused": refused})
-    fake.sent = []
-    monkeypatch.setattr(socket, "socket", fake)
+    sent: list[bytes] = []
+    members = {"replies": staticmethod(replies), "refused": refused, "sent": sent}
+    monkeypatch.setattr(socket, "socket", type("Fake", (_IcmpSocket,), members))
     found = _measure(method="ping", host=host, port=None)
-    return {**found, "sent": fake.sent}
+    return {**found, "sent": sent}
 
 
 @pytest.mark.parametrize(
@@ -285,9 +287,7 @@ def test_ping_of_this_machine(host: str) -> None:
 
 def test_program_keeps_to_the_standard_library_and_an_old_python() -> None:
     tree = ast.parse(inspect.getsource(prober), feature_version=(3, 7))
-    names = {
-        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-    }
-    assert names <= set(__import__("sys").stdlib_module_names)
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    names = {alias.name for node in imported for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
