@@ -25,6 +25,8 @@ _EVENTS = 40
 _PODS = 40
 # klog writes E or F and the date, etcd JSON with a level, containerd and Go panics the rest.
 _IS_ERROR = re.compile(r'^[EF]\d{4} |"level":"(error|fatal|panic)"|level=(error|fatal)|^panic: ')
+# Numbers, times, and the IDs of containers and pods.
+_VARIES = re.compile(r"[0-9a-f]{6,}|\d+")
 _TAIL_BYTES = 1 << 20
 
 
@@ -66,13 +68,13 @@ def tail(settings: Settings, component: str, lines: int) -> list[str]:
 
 
 def errors_of(lines: list[str]) -> list[str]:
-    """The last error lines, cut to a readable length; of the same message with other numbers only
-    the last, with how often it came."""
+    """The last error lines, cut to a readable length; of the same message with other numbers and
+    IDs only the last, with how often it came."""
     found: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for line in lines:
         if _IS_ERROR.search(line):
-            message = re.sub(r"\d+", "", line)
+            message = _VARIES.sub("", line)
             counts[message] += 1
             found.pop(message, None)
             found[message] = line[:_LINE]

@@ -13,16 +13,16 @@ from kdcluster.settings import Settings
 def test_errors_of_keeps_the_last_of_the_same_with_its_count() -> None:
     lines = [
         "I0101 12:00:00.1 1 a.go:1] fine",
-        "E0101 12:00:01.1 1 b.go:2] try 1 failed",
+        "E0101 12:00:01.1 1 b.go:2] try 1 of 0fac4141 failed",
         "E0101 12:00:02.1 1 c.go:3] other",
-        "E0101 12:00:03.1 1 b.go:2] try 2 failed",
+        "E0101 12:00:03.1 1 b.go:2] try 2 of eb3acbac failed",
         '{"level":"error","msg":"etcd"}',
         'time="2026-01-01" level=error msg="containerd"',
         "panic: nil",
     ]
     assert errors_of(lines) == [
         "E0101 12:00:02.1 1 c.go:3] other",
-        "E0101 12:00:03.1 1 b.go:2] try 2 failed (2 times)",
+        "E0101 12:00:03.1 1 b.go:2] try 2 of eb3acbac failed (2 times)",
         '{"level":"error","msg":"etcd"}',
         'time="2026-01-01" level=error msg="containerd"',
         "panic: nil",
