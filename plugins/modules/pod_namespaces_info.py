@@ -83,6 +83,11 @@ pods:
       description: Container that was meant, the target.
       type: str
       sample: web
+    ports:
+      description: TCP ports that the container declares, in its order.
+      type: list
+      elements: int
+      sample: [80]
     debugger:
       description: The container that was looked from; null where there was none.
       type: str

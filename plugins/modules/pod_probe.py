@@ -47,7 +47,7 @@ options:
     type: str
     choices: [http, tcp, ping]
     default: http
-  host:
+  peer:
     description:
       - Name or address of the peer, as the pod sees it. A name is resolved once, before the first
         attempt.
@@ -134,7 +134,7 @@ EXAMPLES = r"""
     namespace: shop
     workload: deployment/web
     method: tcp
-    host: db.shop.svc
+    peer: db.shop.svc
     port: 5432
     count: 50
     max_loss: 2
@@ -147,7 +147,7 @@ EXAMPLES = r"""
     namespace: shop
     name: web-0
     method: ping
-    host: 10.0.0.12
+    peer: 10.0.0.12
     profile: netadmin
 """
 
@@ -178,6 +178,11 @@ pods:
       description: Container that was meant.
       type: str
       sample: web
+    ports:
+      description: TCP ports that the container declares, in its order.
+      type: list
+      elements: int
+      sample: [80]
     action:
       description:
         - Whether the debugger was V(created) or V(reused); V(planned) in check mode, V(failed)
@@ -268,7 +273,7 @@ pods:
           type: float
           sample: 0.173
         resolved:
-          description: Milliseconds that the resolution of O(host) took; null where the tool does
+          description: Milliseconds that the resolution of O(peer) took; null where the tool does
             not tell.
           type: float
           sample: 0.219
