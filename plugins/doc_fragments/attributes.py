@@ -28,8 +28,8 @@ attributes:
     support: full
     details:
       - Runs in the controller's process when the task's target is the controller itself, without
-        C(become), C(async) or another interpreter; as a normal module otherwise. The results are the
-        same.
+        C(become), C(async) or another interpreter; as a normal module otherwise. The results are
+        the same.
 """
 
     ACTION_GROUP = r"""

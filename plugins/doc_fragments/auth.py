@@ -37,7 +37,7 @@ options:
     type: str
   username:
     description:
-      - Name for HTTP basic authentication, for proxies in front of an API server that still know it.
+      - Name for HTTP basic authentication, for proxies before an API server that still know it.
       - Can also be given by the environment variable E(K8S_AUTH_USERNAME).
     type: str
   password:

@@ -21,14 +21,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 __all__ = [
     "DEBUGGER_SPEC",
     "DEFAULT_IMAGE",
-    "Inheritable",
-    "Profile",
-    "PullPolicy",
     "SELECT_SPEC",
     "TARGET_SPEC",
     "WAIT_SPEC",
     "DebuggerOptions",
+    "Inheritable",
     "OptionError",
+    "Profile",
+    "PullPolicy",
     "Spec",
     "TargetOptions",
     "WaitOptions",
@@ -67,7 +67,7 @@ class Spec:
         required_one_of: tuple[tuple[str, ...], ...] = (),
         required_if: tuple[tuple[Any, ...], ...] = (),
     ) -> Spec:
-        """Join the authentication options and *parts*; an option that stands in two is a mistake."""
+        """Join the authentication options and *parts*; no option may stand in two of them."""
         merged: dict[str, Mapping[str, Any]] = dict(AUTH_SPEC)
         for part in parts:
             twice = merged.keys() & part.keys()
@@ -160,7 +160,10 @@ class TargetOptions:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> TargetOptions:
-        """Read the options of SELECT_SPEC and, where the module has them, TARGET_SPEC; raise OptionError for what cannot be meant."""
+        """Read SELECT_SPEC's options and, where the module has them, TARGET_SPEC's.
+
+        Raises OptionError for what cannot be meant.
+        """
         options = cls(
             namespace=_text(params["namespace"]),
             all_namespaces=bool(params["all_namespaces"]),

@@ -99,7 +99,8 @@ pods:
           type: str
           sample: docker.io/nicolaka/netshoot:v0.14
         state:
-          description: V(waiting), V(running), V(finished), or V(unknown) before the kubelet has seen it.
+          description: >-
+            V(waiting), V(running), V(finished), or V(unknown) before the kubelet has seen it.
           type: str
           sample: running
         reason:

@@ -43,6 +43,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     WaitOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
@@ -88,7 +89,7 @@ def sessions_for(
     targets = TargetOptions.from_params(params)
     chosen = resolve(client, targets)
     first = {target.namespace: target for target in reversed(chosen.targets)}
-    preflight.require(
+    require(
         client,
         [
             rule
@@ -142,9 +143,7 @@ def _run(params: Params, context: Context) -> Result:
     # As ansible.builtin.command: what a command changes cannot be known.
     changed = any(one.result is not None for one in ran) or bool(diff)
     errors = [_counted(one, failed_when_rc=params["failed_when_rc"]) for one in ran]
-    raise_failures(
-        errors, {**data, "changed": changed, "diff": list(diff)}, what=command.argv[0]
-    )
+    raise_failures(errors, {**data, "changed": changed, "diff": list(diff)}, what=command.argv[0])
     return Result(changed=changed, data=data, diff=diff, warnings=(*warnings, *_cut(ran)))
 
 

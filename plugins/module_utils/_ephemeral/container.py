@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral import preflight
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
     Entry,
     entries,
@@ -25,7 +26,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session 
     Plan,
     open_sessions,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral import preflight
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.stopping import (
     Stopped,
     stop_debuggers,
@@ -44,6 +44,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     WaitOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
@@ -145,7 +146,7 @@ def _stop(
         for target in targets
         for entry in _chosen_entries(target, tuple(params["debugger"]), owner)
     ]
-    preflight.require(
+    require(
         client,
         [
             rule
@@ -180,7 +181,7 @@ def _chosen_entries(target: Target, names: tuple[str, ...], owner: str) -> list[
     present = entries(target.pod)
     running = [entry for entry in present if entry.state == "running"]
     if not names:
-        return [entry for entry in running if entry.managed and entry.owner == owner]
+        return [entry for entry in running if entry.managed and (entry.owner or "") == owner]
     unknown = sorted(set(names) - {entry.name for entry in present})
     if unknown:
         there = ", ".join(entry.name for entry in present) or "none"

@@ -19,7 +19,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     Spec,
     TargetOptions,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import iterate_pods
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    explain_forbidden,
+    pod_rules,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import (
+    iterate_pods,
+    namespace_of,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.where import compile_query
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
@@ -53,7 +60,10 @@ _MARK = b'"ephemeralContainers"'
 def _run(params: Params, context: Context) -> Result:
     options = TargetOptions.from_params(params)
     query = compile_query(params["query"]) if params["query"] else None
-    with open_client(params, context) as client:
+    with (
+        open_client(params, context) as client,
+        explain_forbidden(client, pod_rules(namespace_of(client, options))[:2]),
+    ):
         found = [
             item
             for pod in iterate_pods(client, options, containing=_MARK)

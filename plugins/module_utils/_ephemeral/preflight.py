@@ -37,12 +37,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     Profile,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    Refused,
+    missing_text,
+    pod_rules,
+    require,
+)
 
-__all__ = ["Proposal", "Refused", "check", "debug_rules", "exec_rules", "explain", "require"]
-
-
-class Refused(DebugError):
-    """The cluster's rules do not allow what the task wants; nothing was created."""
+__all__ = ["Proposal", "check", "debug_rules", "exec_rules", "explain"]
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,8 @@ class Proposal:
 
 def debug_rules(namespace: str, name: str = "") -> list[Rule]:
     """The RBAC that adding a debugger and waiting for it needs in *namespace*."""
-    pods = [
-        Rule(verb=verb, group="", resource="pods", namespace=namespace)
-        for verb in ("get", "list", "watch")
-    ]
     return [
-        *pods,
+        *pod_rules(namespace),
         Rule(
             verb="patch",
             group="",
@@ -83,23 +81,6 @@ def exec_rules(namespace: str, name: str = "") -> list[Rule]:
         )
         for verb in ("get", "create")
     ]
-
-
-def require(client: Client, rules: Sequence[Rule]) -> None:
-    """Raise Refused with the exact rules that the credentials lack."""
-    missing = missing_rules(client, rules)
-    if missing:
-        raise Refused(_missing_text(missing))
-
-
-def _missing_text(missing: Sequence[Rule]) -> str:
-    rules = "; ".join(rule.describe() for rule in missing)
-    where = sorted({rule.namespace for rule in missing if rule.namespace})
-    place = f" in namespace {', '.join(where)}" if where else ""
-    return (
-        f"RBAC does not allow this{place}. Missing: {rules}. The role kubedebug.core.rbac grants it "
-        "(ansible-playbook kubedebug.core.rbac)."
-    )
 
 
 def check(
@@ -191,7 +172,7 @@ def _explain_forbidden(
     if violation is None:
         missing = missing_rules(client, debug_rules(target.namespace, target.name))
         if missing:
-            return Refused(_missing_text(missing))
+            return Refused(missing_text(missing))
         return Refused(f"{target.ref}: an admission rule refuses the debugger: {error.message}")
     text = (
         f"{target.ref}: Pod Security level {violation.level} of namespace {target.namespace} "
@@ -207,9 +188,7 @@ def _explain_forbidden(
     return Refused(f"{text} profile={passing} passes.")
 
 
-def _passing_profile(
-    client: Client, target: Target, options: DebuggerOptions
-) -> Profile | None:
+def _passing_profile(client: Client, target: Target, options: DebuggerOptions) -> Profile | None:
     """The first profile that a server dry run accepts, from the most useful to the least."""
     order: tuple[Profile, ...] = ("general", "netadmin", "baseline", "restricted")
     for profile in order:

@@ -117,8 +117,8 @@ def _failure(
     name = command.argv[0]
     if timed_out:
         return ExecError(
-            f"{target.ref}: {name} was killed after {command.timeout} s. Raise timeout, or give the "
-            "command a bound of its own."
+            f"{target.ref}: {name} was killed after {command.timeout} s. Raise timeout, or give "
+            "the command a bound of its own."
         )
     if result.rc == 0:
         return None

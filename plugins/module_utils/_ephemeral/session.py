@@ -69,7 +69,7 @@ class Session:
 
     @property
     def changed(self) -> bool:
-        """True where an entry was added, also one that then failed to start: it is there to stay."""
+        """True where an entry was added, also one that then failed to start: it stays."""
         return self.added is not None
 
 
@@ -94,9 +94,7 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
             replace(draft, action="planned") if draft.added is not None else draft
             for draft in drafts
         ]
-    opened = fan_out(
-        lambda draft: _patch(client, draft, plan), drafts, limit=plan.concurrency
-    )
+    opened = fan_out(lambda draft: _patch(client, draft, plan), drafts, limit=plan.concurrency)
     sessions = [
         outcome.unwrap()
         if outcome.ok

@@ -15,7 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import Entry
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
+    Entry,
+    entries,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import STOPPER
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
     wait_for_entries,
@@ -25,6 +28,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     DebugError,
     ExecError,
+    ExecInterrupted,
     ExecStartFailed,
     NotFound,
 )
@@ -76,31 +80,47 @@ def stop_debuggers(
     return [
         Stopped(target=target, entry=entry, error=refused[index])
         if index in refused
-        else Stopped(
-            target=target, entry=ended[index].entry or entry, error=ended[index].error
-        )
+        else Stopped(target=target, entry=ended[index].entry or entry, error=ended[index].error)
         for index, (target, entry) in enumerate(running)
     ]
 
 
 def _signal(client: Client, target: Target, entry: Entry, grace: int) -> None:
+    """Signal a debugger, and once more where the connection broke while it runs on."""
+    for repeated in (False, True):
+        try:
+            kube_exec.run(
+                client,
+                namespace=target.namespace,
+                pod=target.name,
+                container=entry.name,
+                argv=["sh", "-c", STOPPER, "kubedebug-stop", str(grace)],
+                timeout=grace + _EXEC_SLACK,
+                max_output=_OUTPUT_LIMIT,
+            )
+        except ExecInterrupted:
+            # The connection goes down together with the container that it was opened in, or by
+            # itself and before the signal was sent, which does no harm a second time.
+            if not _runs(client, target, entry.name):
+                return
+        except ExecStartFailed as error:
+            if repeated:
+                return
+            raise DebugError(
+                f"{target.ref}: debugger {entry.name} cannot be stopped, because its image "
+                f"{entry.image} has no sh to send a signal with ({error.msg}). It ends by itself "
+                "or with the pod."
+            ) from error
+        except (ExecError, NotFound):
+            # Whether the debugger has ended is for the watch to say.
+            return
+        else:
+            return
+
+
+def _runs(client: Client, target: Target, name: str) -> bool:
     try:
-        kube_exec.run(
-            client,
-            namespace=target.namespace,
-            pod=target.name,
-            container=entry.name,
-            argv=["sh", "-c", STOPPER, "kubedebug-stop", str(grace)],
-            timeout=grace + _EXEC_SLACK,
-            max_output=_OUTPUT_LIMIT,
-        )
-    except ExecStartFailed as error:
-        raise DebugError(
-            f"{target.ref}: debugger {entry.name} cannot be stopped, because its image "
-            f"{entry.image} has no sh to send a signal with ({error.msg}). It ends by itself or "
-            "with the pod."
-        ) from error
-    except (ExecError, NotFound):
-        # The connection goes down together with the container that it was opened in; whether
-        # that is what happened is for the watch to say.
-        return
+        pod = client.get(target.path)
+    except NotFound:
+        return False
+    return any(each.name == name and each.state == "running" for each in entries(pod))

@@ -129,9 +129,7 @@ def _streams(targets: Sequence[Target], label_selectors: Sequence[str]) -> list[
         path = f"/api/v1/namespaces/{namespace}/pods"
         names = sorted({member.name for member in members})
         if len(names) <= _MOST_SINGLE_STREAMS:
-            streams += [
-                Stream(path, {"fieldSelector": f"metadata.name={name}"}) for name in names
-            ]
+            streams += [Stream(path, {"fieldSelector": f"metadata.name={name}"}) for name in names]
         else:
             chosen = {"labelSelector": ",".join(label_selectors)} if label_selectors else {}
             streams.append(Stream(path, chosen))

@@ -48,6 +48,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     TargetOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
@@ -107,7 +108,7 @@ def _viewpoint(target: Target, name: str | None) -> _Seen:
 
 def _require(client: Client, seen: Sequence[_Seen]) -> None:
     first = {each.target.namespace: each.target for each in reversed(seen)}
-    preflight.require(
+    require(
         client,
         [
             rule

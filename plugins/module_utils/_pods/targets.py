@@ -24,6 +24,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import 
     listing,
     ref_of,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    explain_forbidden,
+    pod_rules,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import (
     iterate_pods,
     namespace_of,
@@ -59,6 +63,11 @@ def resolve(
             "The task says no pod: give name, workload, label_selectors, field_selectors or where "
             "(where: metadata matches every pod of the namespace)."
         )
+    with explain_forbidden(client, pod_rules(namespace_of(client, options))):
+        return _resolve(client, options, need_running=need_running)
+
+
+def _resolve(client: Client, options: TargetOptions, *, need_running: bool) -> Resolution:
     kept: list[dict[str, Any]] = []
     refs: list[str] = []
     skipped: list[Skipped] = []
