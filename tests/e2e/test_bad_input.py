@@ -396,7 +396,7 @@ def test_a_server_that_cannot_be_talked_to(
         space.write_kubeconfig(ca=Authority().pem)
         texts = ["The certificate of", "does not verify", "Set ca_cert"]
     elif problem == "kubeconfig":
-        texts = [str(space.kubeconfig), "does not exist"]
+        texts = [str(space.kubeconfig), "no such file", "Correct the path"]
     else:
         space.write_kubeconfig()
         options = {"context": "nope"}

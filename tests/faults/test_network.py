@@ -72,11 +72,14 @@ def test_a_passing_failure_is_ridden_out(
     # After one failure of the watch there may be nothing left to watch for.
     once = request_line == _WATCH or isinstance(answer, Slow)
     fault = proxy.inject(request_line, answer, times=1 if once else 2)
+    # Long enough for a watch to be there when it fails.
+    args = {"command": ["sleep", "2"], "wait_for": "finished"}
 
-    opened = play.task("ephemeral_container", _debugger(space))
+    opened = play.task("ephemeral_container", _debugger(space, **args))
 
     assert fault.met == fault.times, proxy.requests
-    assert opened.pod["entry"]["state"] == "running"
+    assert opened.pod["entry"]["state"] == "finished"
+    assert opened.pod["entry"]["exit_code"] == 0
     (entry,) = space.entries("web")
     assert opened.pod["debugger"] == entry["name"]
 

@@ -136,23 +136,17 @@ class Cluster:
         """Ask for the namespace to go; the end of the session waits for all of them."""
         self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
-    def diagnose(self, namespace: str | None) -> str:
-        """What the cluster knows about a failure: its events, and the node's logs if it is ours."""
-        texts = []
-        if namespace is not None:
-            for what in ("pods", "events"):
-                texts.append(self.kubectl("get", what, "-n", namespace, "-o", "wide", check=False))
-        if CLUSTER_TOOL.exists():
-            done = subprocess.run(
-                [sys.executable, str(CLUSTER_TOOL), "diagnose"],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=PATIENCE,
-                check=False,
-            )
-            texts.append(done.stdout)
-        return "\n".join(texts)
+    def diagnose(self) -> str:
+        """The node's last errors and events, if it is a node of ours."""
+        done = subprocess.run(
+            [sys.executable, str(CLUSTER_TOOL), "diagnose"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.stdout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +243,12 @@ class Space:
         """State of each ephemeral container that the kubelet has reported on."""
         statuses = self.pod(pod)["status"].get("ephemeralContainerStatuses", [])
         return {each["name"]: each["state"] for each in statuses}
+
+    def diagnose(self) -> str:
+        """The namespace's pods and events."""
+        return "\n".join(
+            self.kubectl("get", what, "-o", "wide", check=False) for what in ("pods", "events")
+        )
 
     def web_status(self, pod: str) -> tuple[str, int]:
         """Container ID and restart count of the application."""

@@ -178,7 +178,8 @@ def pytest_runtest_makereport(
         if play.runs:
             run = play.runs[-1]
             report.sections.append((" ".join(run.argv[:2]), run.output[-_REPORT_LIMIT:]))
-        report.sections.append(("cluster", space.cluster.diagnose(space.name)[-_REPORT_LIMIT:]))
+        report.sections.append((f"namespace {space.name}", space.diagnose()[-_REPORT_LIMIT:]))
+        report.sections.append(("cluster", space.cluster.diagnose()[-_REPORT_LIMIT:]))
     return report
 
 

@@ -116,7 +116,13 @@ def deployment(name: str, image: str, *, replicas: int) -> Manifest:
 
 
 def _pod_spec(image: str, container: Manifest | None, spec: Manifest | None) -> Manifest:
-    web = {"name": "web", "image": image, "imagePullPolicy": "IfNotPresent", **(container or {})}
+    web = {
+        "name": "web",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "ports": [{"containerPort": 80}],
+        **(container or {}),
+    }
     return {
         "automountServiceAccountToken": False,
         # The tests delete many pods; none of them has anything to finish.

@@ -73,6 +73,14 @@ class Run:
         """The output with single spaces: Ansible wraps its warnings to the terminal's width."""
         return " ".join(self.output.split())
 
+    @property
+    def failure(self) -> str:
+        """Why the playbook failed, in its own words."""
+        failed = [each for each in self.tasks if each.status in ("failed", "unreachable")]
+        if not failed:
+            return f"exit code {self.rc}"
+        return f"{failed[-1].task}: {failed[-1].msg} {failed[-1].result.get('assertion', '')}"
+
     def task(self, name: str) -> TaskResult:
         """The result of the last task of that name (a role's tasks have it as a prefix)."""
         found = [each for each in self.tasks if each.task.rpartition(" : ")[2] == name]
@@ -107,9 +115,9 @@ class Playbooks:
         started = self.start(playbook, *options, environ=environ, **extra_vars)
         run = started.wait(timeout)
         if ok:
-            assert run.rc == 0, f"{playbook} failed:\n{run.output[-3000:]}"
+            assert run.rc == 0, f"{playbook} failed: {run.failure}"
         else:
-            assert run.rc != 0, f"{playbook} should have failed:\n{run.output[-3000:]}"
+            assert run.rc != 0, f"{playbook} should have failed"
         return run
 
     def task(
@@ -180,15 +188,20 @@ class Playbooks:
         kept = {key: os.environ[key] for key in ("LANG", "TZ") if key in os.environ}
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
+        # An empty one, so that nobody's own settings count.
+        config = self.folder / "ansible.cfg"
+        config.touch()
         return {
             **kept,
             "LC_ALL": "C.UTF-8",
             "HOME": str(home),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            # Its default follows the password file and not HOME.
+            "ANSIBLE_ASYNC_DIR": str(home / ".ansible_async"),
             "ANSIBLE_CALLBACKS_ENABLED": "kubedebug_e2e",
             "ANSIBLE_CALLBACK_PLUGINS": str(E2E / "callbacks"),
             "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
-            "ANSIBLE_CONFIG": os.devnull,
+            "ANSIBLE_CONFIG": str(config),
             "ANSIBLE_HOME": str(home / ".ansible"),
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_LOCALHOST_WARNING": "false",
@@ -229,9 +242,8 @@ class Started:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(
-                f"ansible-playbook took longer than {timeout:g} s:\n{self._ended().output[-3000:]}"
-            ) from None
+            self._ended()
+            raise AssertionError(f"ansible-playbook took longer than {timeout:g} s") from None
         return self._ended()
 
     def kill(self) -> None:
