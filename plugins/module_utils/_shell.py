@@ -59,3 +59,5 @@ def _succeed(module: AnsibleModule, result: Result) -> NoReturn:
     for warning in result.warnings:
         module.warn(warning)
     module.exit_json(**result.as_dict())
+    # exit_json ends the process, which its annotation does not tell in every ansible-core.
+    raise SystemExit(0)

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Runs an argv in a debugger of one or many pods and returns exit code and output of each.
   - The debugger is opened where it is not running yet, as
-    M(kubedebug.core.ephemeral_container) does with the same options, and is used again by the next task that says the same.
+    M(kubedebug.core.ephemeral_container) does with the same options, and is used again by the next
+    task that says the same.
   - The command gets a bound in time that holds inside the pod, also when the controller has died.
 extends_documentation_fragment:
   - kubedebug.core.auth
