@@ -30,6 +30,8 @@ __all__ = [
 
 _PATH = re.compile(r"/[A-Za-z0-9._~:@!$&'()*+,;=/-]*")
 _HEAD = 8192
+_PLAIN_TO_TLS = b"HTTP request to an HTTPS server"
+"""A part of what Go's net/http says to a client without TLS."""
 
 
 def request_target(path: str, params: Mapping[str, Any] | None = None) -> str:
@@ -71,6 +73,8 @@ def error_of(
             f"{where} answers with a redirect ({status}), so it is no API server. Check host, or "
             "the kubeconfig's server."
         )
+    if status == 400 and _PLAIN_TO_TLS in body:
+        return ConfigError(f"{where} speaks TLS only. Begin host with https:// and set ca_cert.")
     text = body.decode("utf-8", "replace")
     # The longest first, for one may hold another.
     for secret in sorted(secrets, key=len, reverse=True):

@@ -63,9 +63,10 @@ _IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 class Client:
     """One API server as seen with one set of options; close it, or use it in a `with`.
 
-    `request_timeout` is in seconds, for each single wait for the server. All methods raise
-    ApiError for an answer that is a failure and ConnectionFailed for none at all, after the
-    retries that `retry` allows.
+    `request_timeout` is in seconds, for each single wait for the server. `pool_size` is the number
+    of connections that are kept open: at the best, that of the threads that ask at once. All
+    methods raise ApiError for an answer that is a failure and ConnectionFailed for none at all,
+    after the retries that `retry` allows.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Client:
         environ: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
         request_timeout: float = 30.0,
+        pool_size: int = 128,
     ) -> None:
         environ = os.environ if environ is None else environ
         config, namespace = load_configuration(auth, environ)
@@ -82,7 +84,7 @@ class Client:
         self.default_namespace = namespace or DEFAULT_NAMESPACE
         self.retry = retry or RetryPolicy()
         self.request_timeout = request_timeout
-        self.transport = Transport(config)
+        self.transport = Transport(config, pool_size=pool_size)
         self._credentials = config.credentials
         self._headers = (("User-Agent", USER_AGENT), *config.headers)
         self._secrets = secrets(auth.with_environment(environ))

@@ -124,16 +124,16 @@ class ExecStream:
         for at in range(0, len(data), _STDIN_CHUNK):
             self._sock.queue(bytes([STDIN]) + data[at : at + _STDIN_CHUNK])
 
-    def write_stdin(self, data: bytes, *, timeout: float) -> None:
+    def write_stdin(self, data: bytes, *, timeout: float | None = None) -> None:
         """Send input; raises ExecTimeout, or ExecInterrupted when the command is gone.
 
         What arrives meanwhile is kept for the next `read`.
         """
-        deadline = time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         self.queue_stdin(data)
         while self._sock.queued and self._sock.writable:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
                 raise ExecTimeout(f"The command did not take its input within {timeout:g} seconds.")
             self._pending += self._take(remaining)
         if not self._sock.writable:
@@ -207,7 +207,7 @@ def open_stream(
             _raise_refined(error, stdin)
             raise
         except RequestTimeout as error:
-            if deadline is None or time.monotonic() < deadline:
+            if patience == client.request_timeout:
                 raise
             raise ExecTimeout(
                 f"{namespace}/{pod}, container {container}: the command could not be started "

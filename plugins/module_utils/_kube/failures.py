@@ -29,6 +29,9 @@ _CAUSES = {
 }
 _NOT_SENT = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 _REACH = "Check that the API server runs and that host, context and proxy lead to it."
+_STRICT_CHECKS = ("key identifier", "key usage", "basic constraints")
+"""What OpenSSL misses in a certificate by X509_V_FLAG_X509_STRICT, which Python 3.13 turned on."""
+
 _CLIENT_ALERTS = ("alert certificate", "alert bad certificate", "alert unknown ca")
 
 
@@ -84,6 +87,12 @@ def is_retryable(error: ConnectionFailed) -> bool:
 def _tls_failure(error: ssl.SSLError, where: str) -> ConnectionFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
         problem = clean(error.verify_message, limit=120)
+        if any(check in problem.lower() for check in _STRICT_CHECKS):
+            return CertificateInvalid(
+                f"The certificate of {where} does not verify: {problem.rstrip('.')}. Python 3.13 "
+                "and later ask for these extensions. Renew the certificate or its authority with "
+                "them, or run the task by an earlier Python (ansible_python_interpreter)."
+            )
         return CertificateInvalid(
             f"The certificate of {where} does not verify: {problem.rstrip('.')}. Set ca_cert to "
             "the certificate authority that signed it (or the right kubeconfig and host); "

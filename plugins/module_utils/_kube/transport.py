@@ -48,14 +48,11 @@ __all__ = ["CONNECT_TIMEOUT", "Transport"]
 CONNECT_TIMEOUT = 10.0
 """Seconds for a TCP connection and its TLS handshake."""
 
-_POOL_SIZE = 128
-"""Connections kept open; a smaller pool drops them under load and logs a line each time."""
-
 
 class Transport:
     """The way to one API server, for any number of threads."""
 
-    def __init__(self, config: ClusterConfig) -> None:
+    def __init__(self, config: ClusterConfig, *, pool_size: int) -> None:
         self.host = config.host
         parts = urlsplit(config.host)
         self.where = parts.netloc.rpartition("@")[2]
@@ -68,7 +65,7 @@ class Transport:
         self._context = _tls_context(config.tls) if self._secure else None
         self._certificate: ClientCertificate | None = None
         self._lock = threading.Lock()
-        self._pool = self._make_pool()
+        self._pool = self._make_pool(pool_size)
         self.use_certificate(config.credentials.certificate)
 
     def use_certificate(self, certificate: ClientCertificate | None) -> None:
@@ -169,11 +166,11 @@ class Transport:
             sock.setsockopt(*option)
         return sock
 
-    def _make_pool(self) -> Any:
+    def _make_pool(self, size: int) -> Any:
         lib = require("urllib3")
         options: dict[str, Any] = {
             "num_pools": 4,
-            "maxsize": _POOL_SIZE,
+            "maxsize": size,
             "socket_options": [
                 (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
                 *_keepalive_options(),

@@ -62,9 +62,7 @@ class Exchange:
     handler: BaseHTTPRequestHandler
     released: threading.Event
 
-    def reply(
-        self, status: int, body: Any = None, headers: dict[str, str] | None = None
-    ) -> None:
+    def reply(self, status: int, body: Any = None, headers: dict[str, str] | None = None) -> None:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.handler.send_response_only(status)
         fields = {"Content-Type": "application/json", **(headers or {})}
@@ -110,9 +108,7 @@ class Exchange:
         for name, value in {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
-            "Sec-WebSocket-Accept": base64.b64encode(
-                hashlib.sha1(key.encode()).digest()
-            ).decode(),
+            "Sec-WebSocket-Accept": base64.b64encode(hashlib.sha1(key.encode()).digest()).decode(),
             "Sec-WebSocket-Protocol": protocol or offered[0].strip(),
         }.items():
             self.handler.send_header(name, value)
@@ -263,6 +259,7 @@ class Authority:
     """A certificate authority of the test, and the files of what it signed."""
 
     folder: Path
+    strict: bool = True
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -299,7 +296,7 @@ class Authority:
         authority: bool = False,
         names: list[str] | None = None,
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         day = datetime.timedelta(days=1)
         builder = (
             x509.CertificateBuilder()
@@ -310,18 +307,16 @@ class Authority:
             .not_valid_before(now - day)
             .not_valid_after(now + day)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-            )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-                critical=False,
-            )
-            .add_extension(
-                x509.KeyUsage(True, False, False, False, False, authority, authority, False, False),
-                critical=True,
-            )
         )
+        if self.strict:
+            usage = (True, False, False, False, False, authority, authority, False, False)
+            identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = (
+                builder.add_extension(identifier, critical=False)
+                .add_extension(issuer, critical=False)
+                .add_extension(x509.KeyUsage(*usage), critical=True)
+            )
         if names is not None:
             address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
             builder = builder.add_extension(
@@ -334,6 +329,12 @@ class Authority:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def lax_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that leaves out what only a strict check asks for."""
+    return Authority(tmp_path_factory.mktemp("lax"), strict=False)
 
 
 def _serve(context: ssl.SSLContext | None) -> Iterator[FakeApi]:
@@ -370,6 +371,13 @@ def tls_api(authority: Authority) -> Iterator[FakeApi]:
     yield from _serve(context)
 
 
+@pytest.fixture
+def lax_tls_api(lax_authority: Authority) -> Iterator[FakeApi]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*lax_authority.issue("api.test"))
+    yield from _serve(context)
+
+
 @dataclass
 class Clock:
     """Time that passes by sleeping alone."""
@@ -382,9 +390,7 @@ class Clock:
         self.now += seconds
 
     def policy(self, **changes: Any) -> RetryPolicy:
-        return RetryPolicy(
-            sleep=self.sleep, clock=lambda: self.now, random=lambda: 1.0, **changes
-        )
+        return RetryPolicy(sleep=self.sleep, clock=lambda: self.now, random=lambda: 1.0, **changes)
 
 
 @pytest.fixture

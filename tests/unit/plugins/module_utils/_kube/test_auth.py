@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,14 @@ def args_common() -> ast.Module:
 
     It is not imported: the tree of this checkout may stand before the package's.
     """
-    name = "ansible_collections/kubernetes/core/plugins/module_utils/args_common.py"
-    path = Path(str(importlib.metadata.distribution("ansible").locate_file(name)))
+    folder = "ansible_collections/kubernetes/core"
+    package = importlib.metadata.distribution("ansible")
+    manifest = json.loads(Path(str(package.locate_file(f"{folder}/MANIFEST.json"))).read_text())
+    version = manifest["collection_info"]["version"]
+    assert tuple(map(int, version.split(".")[:2])) >= (6, 6), (
+        f"kubernetes.core is {version}, and earlier than 6.6.0 its options were others"
+    )
+    path = Path(str(package.locate_file(f"{folder}/plugins/module_utils/args_common.py")))
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -88,6 +95,22 @@ def test_the_environment_is_that_of_kubernetes_core():
         for option in ("impersonate_user", "impersonate_groups")
     }
     assert expected | impersonation == ENVIRONMENT
+
+
+def test_every_field_that_kubernetes_core_hides_is_hidden():
+    function = next(
+        node
+        for node in args_common().body
+        if isinstance(node, ast.FunctionDef) and "sensitive" in node.name
+    )
+    hidden = next(
+        ast.literal_eval(node.value)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "sensitive_fields"
+    )
+    assert len(hidden) >= 9
+    user = {field: f"value of {field}" for field in hidden}
+    assert secrets(AuthOptions(kubeconfig={"users": [{"user": user}]})) == set(user.values())
 
 
 @pytest.mark.parametrize(
@@ -221,7 +244,6 @@ def config(**user: Any) -> dict[str, Any]:
     }
 
 
-
 @pytest.mark.parametrize(
     ("options", "environ", "host", "authorization", "namespace"),
     [
@@ -280,7 +302,7 @@ def config(**user: Any) -> dict[str, Any]:
         ),
     ],
 )  # fmt: skip
-def test_precedence(pod, options, environ, host, authorization, namespace):
+def test_precedence(pod, *, options, environ, host, authorization, namespace):
     config, found = load_configuration(AuthOptions(**options), environ, service_account=pod)
     assert (config.host, config.credentials.authorization()) == (host, authorization)
     assert found == config.namespace == namespace

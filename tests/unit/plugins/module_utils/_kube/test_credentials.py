@@ -113,7 +113,7 @@ def test_what_an_exec_plugin_gets(tmp_path):
         pytest.param("print('l3aked', file=sys.stderr); sys.exit(3)", "exit code 3", id="exit"),
         pytest.param("print('l3aked')", "not JSON", id="no-json"),
         pytest.param("print('[\"l3aked\"]')", "no ExecCredential", id="no-object"),
-        pytest.param("print('{\"status\": \"l3aked\"}')", "no ExecCredential", id="no-status"),
+        pytest.param('print(\'{"status": "l3aked"}\')', "no ExecCredential", id="no-status"),
         pytest.param(
             "print(json.dumps({'apiVersion': 'l3aked', 'status': {'token': 'l3aked'}}))",
             "did not answer in client.authentication.k8s.io/v1",
@@ -252,7 +252,10 @@ def test_an_auth_provider_is_left_to_the_kubernetes_package():
         pytest.param({"name": "oidc", "config": {"id-token": "a.b/" + LEAK}}, id="no-token"),
         pytest.param({"name": LEAK}, id="unknown"),
         pytest.param(
-            {"name": "oidc", "config": {"id-token": jwt(1), "idp-issuer-url": "http://127.0.0.1:1"}},
+            {
+                "name": "oidc",
+                "config": {"id-token": jwt(1), "idp-issuer-url": "http://127.0.0.1:1"},
+            },
             id="cannot-renew",
         ),
     ],

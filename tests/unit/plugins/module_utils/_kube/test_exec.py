@@ -152,21 +152,45 @@ def test_a_command_that_ends_before_its_input(api, client):
 
 def test_an_api_server_that_cannot_end_the_input(api, client):
     serve(api, lambda sock: None, protocol=V4)
-    with pytest.raises(errors.KubeError, match="speaks none of v5.channel.k8s.io"):
+    with pytest.raises(errors.KubeError, match=r"speaks none of v5\.channel\.k8s\.io"):
         call(client, "cat", stdin=b"x")
 
 
 def test_time_is_bounded_also_in_silence(api, client):
     api.on("GET", EXEC, lambda x: (x.websocket().send(1, b"first"), x.hang()))
-    with pytest.raises(errors.ExecTimeout) as caught:
+    with pytest.raises(errors.ExecTimeout):
         call(client, "sleep", timeout=0.2)
+
+
+class Jump:
+    """Stands for the module `time` of the loop: a callback lets it jump beyond the deadline."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def beyond(self, _data: bytes) -> None:
+        self.now = 1e6
+
+
+def test_a_command_that_takes_too_long_keeps_its_output(api, client, monkeypatch):
+    clock = Jump()
+    monkeypatch.setattr(kube_exec, "time", clock)
+    api.on("GET", EXEC, lambda x: (x.websocket().send(1, b"first"), x.hang()))
+    with pytest.raises(errors.ExecTimeout) as caught:
+        call(client, "sleep", timeout=20, on_stdout=clock.beyond)
     assert caught.value.stdout == b"first"
     assert caught.value.msg.startswith(
-        "shop/web, container box: the command did not end within 0.2 seconds."
+        "shop/web, container box: the command did not end within 20 seconds."
     )
 
 
-def test_time_is_bounded_while_much_comes(api, client):
+def test_time_is_bounded_while_much_comes(api, client, monkeypatch):
+    clock = Jump()
+    monkeypatch.setattr(kube_exec, "time", clock)
+
     def talk(exchange):
         sock = exchange.websocket()
         while not exchange.released.is_set():
@@ -174,7 +198,7 @@ def test_time_is_bounded_while_much_comes(api, client):
 
     api.on("GET", EXEC, talk)
     with pytest.raises(errors.ExecTimeout) as caught:
-        call(client, "yes", timeout=0.2, max_output=10)
+        call(client, "yes", timeout=20, max_output=10, on_stdout=clock.beyond)
     assert caught.value.stdout == b"x" * 10
 
 
@@ -229,7 +253,7 @@ def failure(message: str, reason: str = "InternalError") -> dict[str, Any]:
 
 
 OCI = (
-    'Internal error occurred: error executing command in container: failed to exec in container: '
+    "Internal error occurred: error executing command in container: failed to exec in container: "
     'failed to start exec "0a1b": OCI runtime exec failed: exec failed: unable to start container '
     "process: "
 )

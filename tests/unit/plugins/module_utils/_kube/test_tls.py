@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_a_certificate_that_does_not_verify(secure, make_client, ask, clock):
     assert clock.slept == [], "another try would not change it"
 
 
+def test_a_certificate_that_only_python_3_13_refuses(lax_tls_api, lax_authority, make_client, ask):
+    lax_tls_api.json("GET", POD, {"kind": "Pod"})
+    lax_tls_api.on("GET", POD + "/exec", succeed)
+    client = make_client(lax_tls_api.url, ca_cert=str(lax_authority.ca_file))
+    if sys.version_info < (3, 13):
+        assert ask(client) == "Pod"
+        return
+    with pytest.raises(errors.CertificateInvalid) as caught:
+        ask(client)
+    assert "Python 3.13 and later ask for these extensions" in caught.value.msg
+
+
 def test_a_name_that_the_certificate_does_not_have(secure, authority, make_client, ask):
     host = secure.url.replace("127.0.0.1", "localhost")
     with pytest.raises(errors.CertificateInvalid, match="Hostname mismatch"):
@@ -100,7 +113,7 @@ def test_the_check_can_be_left_out_without_a_warning(secure, make_client, ask):
 
 
 def test_plain_http_behind_https_is_named(api, make_client, ask):
-    with pytest.raises(errors.ConnectionFailed, match="does not speak TLS. Check the scheme"):
+    with pytest.raises(errors.ConnectionFailed, match=r"does not speak TLS\. Check the scheme"):
         ask(make_client(api.url.replace("http:", "https:"), validate_certs=False))
 
 
@@ -140,7 +153,9 @@ def mutual(authority):
                     subject = sock.getpeercert()["subject"]
                     seen.append(subject[0][0][1])
                     sock.recv(65536)
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + b'{"kind":"Pod"}')
+                    sock.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n" + b'{"kind":"Pod"}'
+                    )
             except OSError:
                 continue
 
