@@ -47,6 +47,12 @@ PACKAGE = "ansible_collections.kubedebug.core"
 JUNIT = OUTPUT / "junit"
 SHELL_SCRIPTS = (".ci/run", "tests/tools/run")
 PLAYBOOK_FOLDERS = ("playbooks", "roles", "tests/e2e", "tests/demo")
+PROGRAMS = {
+    "tests/cluster": "tests/cluster",
+    "tests/e2e/e2ekit": "tests/e2e",
+    "tests/bench": "tests/bench",
+}
+"""Folders whose files import each other by names of their own, and where those names begin."""
 
 ARGUMENTS: list[str] = []
 """What the user added for pytest (`make unit ARGS="-k retry"`); set by the command line."""
@@ -147,7 +153,8 @@ def commands_step(
     """Return the step that runs one of an environment's commands."""
     own = environment.bin / command[0]
     argv = (str(own) if own.exists() else command[0], *command[1:])
-    return Step(" ".join(command[:3]), argv, env, cwd)
+    words = [word for word in command if not word.startswith("-")]
+    return Step(" ".join(words[:2]), argv, env, cwd)
 
 
 def types() -> list[Step]:
@@ -167,10 +174,11 @@ def types() -> list[Step]:
     environment_variables = variables(environment)
     env = {**environment_variables, "MYPYPATH": str(TREE)}
     steps = [commands_step(environment, env, ("mypy", config, cache, *collection), TREE)]
-    cluster = ROOT / "tests" / "cluster"
-    if cluster.is_dir():
-        env = {**environment_variables, "MYPYPATH": str(cluster)}
-        steps.append(commands_step(environment, env, ("mypy", config, cache, str(cluster))))
+    for programs, base in PROGRAMS.items():
+        if (ROOT / programs).is_dir():
+            path = f"{ROOT / base}{os.pathsep}{TREE}"
+            env = {**environment_variables, "MYPYPATH": path}
+            steps.append(commands_step(environment, env, ("mypy", config, cache, programs)))
     return steps
 
 
