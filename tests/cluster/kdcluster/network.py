@@ -106,6 +106,11 @@ def cni_chains() -> list[str]:
     return sorted(set(_CNI_CHAIN.findall(listing)))
 
 
+def _settings_of(interface: str) -> Path:
+    """Of this process's network namespace, whereas /sys shows the one that it was mounted in."""
+    return Path("/proc/sys/net/ipv4/conf", interface)
+
+
 def ensure(settings: Settings) -> None:
     """Makes what is missing of the bridge and the rules."""
     network = settings.network
@@ -115,16 +120,15 @@ def ensure(settings: Settings) -> None:
             f"the pods' network {network.pods} is in use on this machine ({clash[0]}): "
             "stop what made that route"
         )
-    if not Path("/sys/class/net", network.bridge).exists():
+    if not _settings_of(network.bridge).exists():
         run(["ip", "link", "add", network.bridge, "type", "bridge"])
     # Without an address of its own the bridge takes its lowest port's, and changes it with the
     # pods that come and go, while the pods still have the old one in their ARP tables.
     run(["ip", "link", "set", network.bridge, "address", "0a:58:0a:f4:00:01", "up"])
     address = f"{network.gateway}/{network.prefix}"
     run(["ip", "address", "replace", address, "dev", network.bridge])
-    folder = Path("/proc/sys/net/ipv4/conf", network.bridge)
     for name in ("forwarding", "route_localnet"):
-        (folder / name).write_text("1", encoding="ascii")
+        (_settings_of(network.bridge) / name).write_text("1", encoding="ascii")
     for table, chain, words in rules(network, settings.ports):
         if not _iptables(table, ["-C", chain, *words], check=False):
             _iptables(table, ["-I", chain, *words])
@@ -140,11 +144,11 @@ def remove(settings: Settings, *, chains_before: Iterable[str] | None) -> None:
     if chains_before is not None:
         _remove_chains(sorted(set(cni_chains()) - set(chains_before)))
     name = settings.network.bridge
-    if not Path("/sys/class/net", name).exists():
+    if not _settings_of(name).exists():
         return
-    for port in Path("/sys/class/net", name, "brif").iterdir():
+    for line in run(["ip", "-brief", "link", "show", "master", name]).stdout.splitlines():
         # It may go by itself at this moment, with its network namespace.
-        run(["ip", "link", "delete", port.name], check=False)
+        run(["ip", "link", "delete", line.split()[0].partition("@")[0]], check=False)
     run(["ip", "link", "delete", name], check=False)
 
 

@@ -172,14 +172,18 @@ def _remove_empty(folder: Path) -> None:
         return  # Not there, or another runtime's files are in it.
 
 
+def _remove_dead_sockets() -> None:
+    """Those of our dead shims and kubelet; a socket that somebody listens on is another's."""
+    found = [path for folder in (_SHIM_SOCKETS, _DEVICE_PLUGINS) for path in folder.glob("*")]
+    used = _listening_sockets()  # After the listing: what came later is not in it.
+    for path in found:
+        if path.is_socket() and str(path) not in used:
+            path.unlink(missing_ok=True)
+
+
 def remove_files(settings: Settings) -> None:
     """What containerd, the CNI library and the kubelet leave at places that cannot be chosen."""
-    if _SHIM_SOCKETS.exists():
-        found = list(_SHIM_SOCKETS.iterdir())
-        used = _listening_sockets()  # After the listing: what came later is not in it.
-        for path in found:
-            if str(path) not in used:
-                path.unlink(missing_ok=True)
+    _remove_dead_sockets()
     if _CNI_RESULTS.exists():
         # A result names the pod's network namespace, which is in our state folder.
         mine = f'"{settings.state}/'.encode()
@@ -190,6 +194,8 @@ def remove_files(settings: Settings) -> None:
         for path in _LOG_LINKS.iterdir():
             if path.is_symlink() and str(path.readlink()).startswith(f"{settings.state}/"):
                 path.unlink(missing_ok=True)
+    if _DEVICE_PLUGINS.exists() and not (_DEVICE_PLUGINS / "kubelet.sock").exists():
+        (_DEVICE_PLUGINS / "DEPRECATION").unlink(missing_ok=True)
     for folder in (_SHIM_SOCKETS, _CNI_RESULTS, _DEVICE_PLUGINS):
         _remove_empty(folder)
         _remove_empty(folder.parent)
