@@ -138,11 +138,11 @@ def _run(params: Params, context: Context) -> Result:
             if context.check_mode
             else run_in_sessions(client, sessions, command, concurrency=params["concurrency"])
         )
-    data = {"pods": [_command_result(one) for one in ran]}
+    errors = [_counted(one, failed_when_rc=params["failed_when_rc"]) for one in ran]
+    data = {"pods": [_command_result(one, error) for one, error in zip(ran, errors, strict=True)]}
     diff = session_diff(sessions)
     # As ansible.builtin.command: what a command changes cannot be known.
     changed = any(one.result is not None for one in ran) or bool(diff)
-    errors = [_counted(one, failed_when_rc=params["failed_when_rc"]) for one in ran]
     raise_failures(errors, {**data, "changed": changed, "diff": list(diff)}, what=command.argv[0])
     return Result(changed=changed, data=data, diff=diff, warnings=(*warnings, *_cut(ran)))
 
@@ -175,7 +175,7 @@ def _counted(ran: Ran, *, failed_when_rc: bool) -> DebugError | None:
     return ran.error
 
 
-def _command_result(ran: Ran) -> dict[str, Any]:
+def _command_result(ran: Ran, error: DebugError | None) -> dict[str, Any]:
     result = ran.result
     return {
         **session_result(ran.session),
@@ -185,7 +185,7 @@ def _command_result(ran: Ran) -> dict[str, Any]:
         "duration": round(result.duration, 3) if result is not None else None,
         **_stream("stdout", result.stdout if result else b"", result.stdout_bytes if result else 0),
         **_stream("stderr", result.stderr if result else b"", result.stderr_bytes if result else 0),
-        "error": ran.error.msg if ran.error is not None else None,
+        "error": error.msg if error is not None else None,
     }
 
 

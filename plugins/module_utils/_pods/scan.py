@@ -12,17 +12,21 @@ does not grow with the cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    BadRequest,
     Forbidden,
     NotFound,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
-from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._options import (
+    OptionError,
+    TargetOptions,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import (
     TargetError,
     pod_path,
@@ -107,7 +111,19 @@ def _matching_uids(
     if len(names) == 1:
         fields = [params.get("fieldSelector", ""), f"metadata.name={names[0]}"]
         params["fieldSelector"] = ",".join(filter(None, fields))
-    return {pod["metadata"]["uid"] for pod in client.list(_list_path(namespace), params)}
+    try:
+        return {pod["metadata"]["uid"] for pod in client.list(_list_path(namespace), params)}
+    except BadRequest as error:
+        raise _bad_selector(params, error) from error
+
+
+def _bad_selector(params: Mapping[str, str], error: BadRequest) -> OptionError:
+    options = {"labelSelector": "label_selectors", "fieldSelector": "field_selectors"}
+    given = "; ".join(f"{options[key]}: {value}" for key, value in params.items())
+    return OptionError(
+        f"{given}: the API server does not understand the selector: {error.message}. It is written "
+        "as for kubectl get pods -l or --field-selector."
+    )
 
 
 def _selectors(options: TargetOptions, owners: Members | None) -> dict[str, str]:
@@ -130,9 +146,12 @@ def _listed(
 ) -> Iterator[dict[str, Any]]:
     params = _selectors(options, owners)
     empty = True
-    for pod in client.list(_list_path(namespace), params, containing=containing):
-        empty = False
-        yield pod
+    try:
+        for pod in client.list(_list_path(namespace), params, containing=containing):
+            empty = False
+            yield pod
+    except BadRequest as error:
+        raise _bad_selector(params, error) from error
     if empty and namespace is not None:
         # An empty list is what the API answers for a namespace that does not exist, too.
         require_namespace(client, namespace)
