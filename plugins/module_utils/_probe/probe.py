@@ -79,6 +79,16 @@ _SPEC = Spec.compose(SELECT_SPEC, TARGET_SPEC, DEBUGGER_SPEC, SESSION_SPEC, PROB
 
 _DIGITS = 3
 
+# By a part of the reason; the first that fits counts.
+_WAYS_OUT = {
+    "connection refused": "Nothing listens there: check peer and port.",
+    "timed out": "Raise timeout if the peer is only slow.",
+    "name resolution": "Check peer, and the name resolution of the pod.",
+    "certificate does not verify": "validate_peer_certs=false measures without that.",
+    "TLS: ": "Check scheme and port: the peer may speak no TLS.",
+    "no valid HTTP answer": "Check scheme and port: the peer may speak TLS or no HTTP.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Tool:
@@ -218,8 +228,14 @@ def verdict(measured: Measured, options: ProbeOptions, *, ref: str) -> ProbeErro
     allowed = "" if options.max_loss is None else f", more than max_loss={options.max_loss:g}"
     return ProbeError(
         f"{ref}: {options.peer} did not answer {lost} of {sent} attempts ({loss:g} % lost"
-        f"{allowed}): {causes}."
+        f"{allowed}): {causes}.{_way_out(measured.reasons)}"
     )
+
+
+def _way_out(reasons: Sequence[str]) -> str:
+    """What can be done about the most frequent reason; "" where that is for the peer to say."""
+    first = grouped(reasons)[0]["reason"] if reasons else ""
+    return next((f" {text}" for part, text in _WAYS_OUT.items() if part in first), "")
 
 
 def _pod_result(outcome: _Outcome, options: ProbeOptions) -> dict[str, Any]:

@@ -258,13 +258,17 @@ class _PingProbe:
         connection.settimeout(clock.left())
         packet = self._request()
         clock.start = time.perf_counter()
-        connection.send(packet)
-        while True:
-            connection.settimeout(clock.left())
-            reply = connection.recv(2048)
-            passed = clock.passed()
-            if self._is_reply(reply):
-                return passed
+        try:
+            connection.send(packet)
+            while True:
+                connection.settimeout(clock.left())
+                reply = connection.recv(2048)
+                passed = clock.passed()
+                if self._is_reply(reply):
+                    return passed
+        except ConnectionRefusedError:
+            # What the kernel makes of an ICMP answer of that meaning, here without a connection.
+            raise Lost("port unreachable") from None
 
     def _request(self) -> bytes:
         kind = _ECHO[self._family][0]

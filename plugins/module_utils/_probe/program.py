@@ -89,19 +89,20 @@ def read_python(options: ProbeOptions, result: ExecResult) -> Measured:
         if isinstance(answer, Mapping) and "unsupported" in answer:
             raise ToolMissing(f"python3: {clean(str(answer['unsupported']), limit=_REASON_LIMIT)}")
         return _measured(options, answer)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ProbeError(
             f"the debugger's python3 printed no measurement: {_last_line(result.stdout)}"
         ) from error
 
 
 def _measured(options: ProbeOptions, answer: Any) -> Measured:
-    """Raise ValueError, TypeError or KeyError for what the program does not print."""
+    """Raise ValueError, TypeError, KeyError or OverflowError for what the program does not print."""
     samples = tuple(None if each is None else _duration(each) for each in answer["samples"])
     reasons = tuple(clean(str(each), limit=_REASON_LIMIT) for each in answer["reasons"])
     if len(samples) != options.count or len(reasons) != samples.count(None):
         raise ValueError("not one outcome for each attempt")
-    statuses = {str(code): int(count) for code, count in (answer.get("statuses") or {}).items()}
+    counts = dict(answer.get("statuses") or {})
+    statuses = {str(code): int(count) for code, count in counts.items()}
     if not all(_STATUS.fullmatch(code) for code in statuses):
         raise ValueError("no HTTP status")
     address, resolved, body = (answer.get(key) for key in ("address", "resolved", "body"))

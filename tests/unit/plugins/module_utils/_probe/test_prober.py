@@ -252,6 +252,13 @@ def test_ping_replies(
     assert found["reasons"] == ([] if answered else ["timed out", "timed out"])
 
 
+def test_ping_hears_of_an_unreachable_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_packet: bytes) -> list[bytes]:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    assert _ping(monkeypatch, refuse)["reasons"] == ["port unreachable"] * 2
+
+
 def test_ping_of_ipv6_has_its_own_types(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _ping(monkeypatch, lambda p: [_reply(p, 129)], host="::1")
     assert found["sent"][0][0] == 128
