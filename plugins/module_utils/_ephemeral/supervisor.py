@@ -139,7 +139,7 @@ _SUPERVISOR = r"""
     }
     clock() {
         exec </dev/null >/dev/null 2>&1 3<&-
-        trap 'kill "$!"; wait; exit 0' TERM
+        trap 'kill -KILL "$!"; wait; exit 0' TERM
         sleep "$left" &
         wait "$!"
         trap '' TERM
@@ -152,9 +152,9 @@ _SUPERVISOR = r"""
         finish 0
     fi
     if [ -t 0 ]; then
-        trap : INT QUIT
         (clock; me; end_all "$grace"; exit 124) &
         clock=$!
+        trap : INT QUIT
         (exec "$@")
         rc=$?
         kill "$clock" 2>/dev/null
@@ -163,9 +163,9 @@ _SUPERVISOR = r"""
         finish "$rc"
     fi
     exec 3<&0
+    (clock; kill -ALRM "$$") &
     trap 'finish ""' TERM INT HUP
     trap 'say "$over"; finish 124' ALRM
-    (clock; kill -ALRM "$$") &
     (exec "$@" <&3 3<&-) &
     child=$!
     exec </dev/null 3<&-
@@ -245,6 +245,10 @@ _RUN = r"""
 
 # The runner outlives a TERM until it has waited for its command: in a PID namespace that is shared
 # with the target, what nobody waits for stays as a zombie among the application's processes.
+#
+# A child that a shell has just forked still has the shell's own handlers for a moment, and a signal
+# that meets them is lost. So the trap comes after the fork of a clock, and its `sleep` gets
+# a signal that has no handler; else a short command's end now and then waited for its whole limit.
 RUNNER = _script(
     _COMMON,
     _RUN,
@@ -252,10 +256,9 @@ RUNNER = _script(
     limit=$1 token=$2
     shift 2
     exec 4>&2 2>/dev/null
-    trap : TERM HUP INT
     (
         exec </dev/null >/dev/null 4>&-
-        trap 'kill "$!"; wait; exit 0' TERM
+        trap 'kill -KILL "$!"; wait; exit 0' TERM
         sleep "$limit" &
         wait "$!"
         trap '' TERM
@@ -264,6 +267,7 @@ RUNNER = _script(
         exit 124
     ) &
     clock=$!
+    trap : TERM HUP INT
     (
         KUBEDEBUG_RUN=$token
         export KUBEDEBUG_RUN
