@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -44,15 +45,21 @@ def fan_out(
     A DebugError belongs to its item. Any other exception is a bug or an interrupt: calls that
     have not begun are dropped, those under way are waited for, and it propagates.
     """
+    if limit < 1:
+        raise ValueError(f"limit is {limit}, it must be 1 or more")
+    broken = threading.Event()
 
     def call(item: Item) -> Outcome[Value]:
+        if broken.is_set():
+            return Outcome()
         try:
             return Outcome(value=fn(item))
         except DebugError as error:
             return Outcome(error=error)
+        except BaseException:
+            broken.set()
+            raise
 
-    if limit < 1:
-        raise ValueError(f"limit is {limit}, it must be 1 or more")
     if limit == 1 or len(items) <= 1:
         return [call(item) for item in items]
     pool = ThreadPoolExecutor(max_workers=min(limit, len(items)), thread_name_prefix="kubedebug")
