@@ -78,9 +78,9 @@ def run(
 
     `timeout` bounds the whole in seconds, also while nothing comes; `max_output` bounds what is
     kept of each stream, `on_stdout` sees all of it. A `stdin` that is a file is read in chunks,
-    which must not block. A command that ends before it has read a long input is not always
-    noticed by the node, then only the time ends it (kubectl hangs there as well). Raises ApiError, ConnectionFailed, ExecTimeout, ExecInterrupted or
-    ExecStartFailed.
+    which must not block. A node does not always notice that a command has ended before it has read
+    a long input; only the time ends it then (kubectl hangs there as well). Raises ApiError,
+    ConnectionFailed, ExecTimeout, ExecInterrupted or ExecStartFailed.
     """
     begin = time.monotonic()
     ref = f"{namespace}/{pod}, container {container}"
