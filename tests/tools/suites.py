@@ -248,7 +248,9 @@ def pytest(
 def unit(name: str) -> list[Step]:
     """Run the unit tests in one of the two environments."""
     environment = ensure(name)
-    env = {**variables(environment), "KUBEDEBUG_PEER_SITE_PACKAGES": str(ensure_peer())}
+    env = variables(environment)
+    # Found by importlib.metadata as if `ansible` were installed beside our ansible-core.
+    env["PYTHONPATH"] += f"{os.pathsep}{ensure_peer()}"
     return [
         pytest(
             f"unit-{name}",
