@@ -136,10 +136,15 @@ pods:
           type: str
           sample: inode
         note:
-          description: What else there is to say, as why an inode could not be read and what would
-            make it readable; null as a rule.
+          description: Why the pod's specification decides, why nothing does, or what else there is
+            to say; null as a rule.
           type: str
           sample: null
+    note:
+      description: Why the inodes of the target could not be read, and what would make them
+        readable; null where they were read.
+      type: str
+      sample: null
     error:
       description: Why this pod failed; null where it did not.
       type: str

@@ -39,6 +39,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._namespaces.table i
     Sight,
     build_table,
     pid_shared_by_all,
+    why_unread,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     SELECT_SPEC,
@@ -74,6 +75,7 @@ class _Seen:
     viewpoint: Viewpoint | None = None
     reading: Reading | None = None
     rows: tuple[Row, ...] = ()
+    note: str | None = None
     error: DebugError | None = None
 
 
@@ -90,13 +92,9 @@ def _run(params: Params, context: Context) -> Result:
         else _Seen(target=seen.target, viewpoint=seen.viewpoint, error=outcome.error)
         for seen, outcome in zip(views, outcomes, strict=True)
     ]
-    data = {"pods": [_pod_result(seen) for seen in found]}
-    raise_failures(
-        [seen.error for seen in found],
-        {**data, "changed": False, "diff": []},
-        what="Looking at the namespaces",
-    )
-    return Result(data=data, warnings=chosen.warnings)
+    result = Result(data={"pods": [_pod_result(seen) for seen in found]}, warnings=chosen.warnings)
+    raise_failures([seen.error for seen in found], result, what="Looking at the namespaces")
+    return result
 
 
 def _viewpoint(target: Target, name: str | None) -> _Seen:
@@ -147,7 +145,11 @@ def _look(client: Client, seen: _Seen) -> _Seen:
         problem=target.container_problem,
     )
     return _Seen(
-        target=target, viewpoint=viewpoint, reading=reading, rows=tuple(build_table(sight))
+        target=target,
+        viewpoint=viewpoint,
+        reading=reading,
+        rows=tuple(build_table(sight)),
+        note=why_unread(sight),
     )
 
 
@@ -160,6 +162,7 @@ def _pod_result(seen: _Seen) -> dict[str, Any]:
         "process_visible": reading is not None and reading.target_pid is not None,
         "target_pid": reading.target_pid if reading is not None else None,
         "namespaces": [row.as_dict() for row in seen.rows],
+        "note": seen.note,
         "error": seen.error.msg if seen.error is not None else None,
     }
 

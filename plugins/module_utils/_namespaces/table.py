@@ -20,7 +20,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._namespaces.reading
     Reading,
 )
 
-__all__ = ["Evidence", "Row", "Sight", "build_table", "pid_shared_by_all"]
+__all__ = ["Evidence", "Row", "Sight", "build_table", "pid_shared_by_all", "why_unread"]
 
 Evidence: TypeAlias = Literal["inode", "pod spec", "unknown"]
 
@@ -92,14 +92,13 @@ def _row(sight: Sight, name: str) -> Row:
             name=name, target=theirs, debugger=None, shared=None, evidence="unknown", note=why
         )
     shared, reason = _by_specification(sight, name)
-    unread = _why_unread(sight)
     return Row(
         name=name,
         target=theirs,
         debugger=own,
         shared=shared,
         evidence="unknown" if shared is None else "pod spec",
-        note="; ".join(filter(None, (reason, unread))),
+        note=reason or why_unread(sight),
     )
 
 
@@ -130,7 +129,7 @@ def _pid(sight: Sight) -> tuple[bool | None, str | None]:
     if sight.spec.get("shareProcessNamespace"):
         return True, "all containers of the pod share it (shareProcessNamespace: true)"
     if sight.joined is None:
-        return False, "the debugger was opened with target_container=false"
+        return False, "each container has its own, and the debugger joined no other's"
     if sight.joined != sight.container:
         return False, f"the debugger joined that of container {sight.joined}"
     if sight.reading.target_pid is not None:
@@ -139,9 +138,11 @@ def _pid(sight: Sight) -> tuple[bool | None, str | None]:
     return None, None
 
 
-def _why_unread(sight: Sight) -> str:
-    """Why the target's inodes are missing, with the way to get them."""
+def why_unread(sight: Sight) -> str | None:
+    """Why the target's inodes are missing, with the way to get them; None where they are not."""
     reading = sight.reading
+    if reading.target:
+        return None
     if sight.problem is not None:
         return sight.problem
     if reading.target_gone:
@@ -152,12 +153,15 @@ def _why_unread(sight: Sight) -> str:
         return _why_refused(reading)
     if sight.joined is None and not pid_shared_by_all(sight.pod):
         return (
-            "the target's process is not visible from the debugger's own process namespace; "
-            "target_container=true shows it"
+            "the target's process is not visible from the debugger's own process namespace: open "
+            "one with target_container=true"
         )
     if sight.joined not in (None, sight.container) and not pid_shared_by_all(sight.pod):
         return f"only the processes of container {sight.joined} are visible to the debugger"
-    return "no process of the target is visible, which the node's runtime does not explain"
+    return (
+        "no process of the target is visible, though one should be: the node's runtime may ignore "
+        "targetContainerName, or show no container in /proc/PID/cgroup"
+    )
 
 
 def _why_refused(reading: Reading) -> str:

@@ -118,15 +118,15 @@ def _run(params: Params, context: Context) -> Result:
             else _measure(client, sessions, options, concurrency=params["concurrency"])
         )
     outcomes = [_judged(outcome, options) for outcome in outcomes]
-    data = {"pods": [_pod_result(outcome, options) for outcome in outcomes]}
-    changed = any(session.changed for session in sessions)
-    diff = session_diff(sessions)
-    raise_failures(
-        [outcome.error for outcome in outcomes],
-        {**data, "changed": changed, "diff": list(diff)},
-        what=f"The {options.method} probe of {options.peer}",
+    result = Result(
+        changed=any(session.changed for session in sessions),
+        data={"pods": [_pod_result(outcome, options) for outcome in outcomes]},
+        diff=session_diff(sessions),
+        warnings=warnings,
     )
-    return Result(changed=changed, data=data, diff=diff, warnings=warnings)
+    errors = [outcome.error for outcome in outcomes]
+    raise_failures(errors, result, what=f"The {options.method} probe of {options.peer}")
+    return result
 
 
 def _check_lifetime(params: Params, options: ProbeOptions) -> None:

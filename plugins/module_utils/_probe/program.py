@@ -96,7 +96,7 @@ def read_python(options: ProbeOptions, result: ExecResult) -> Measured:
 
 
 def _measured(options: ProbeOptions, answer: Any) -> Measured:
-    """Raise ValueError, TypeError, KeyError or OverflowError for what the program does not print."""
+    """Raise one of the errors above for what the program does not print."""
     samples = tuple(None if each is None else _duration(each) for each in answer["samples"])
     reasons = tuple(clean(str(each), limit=_REASON_LIMIT) for each in answer["reasons"])
     if len(samples) != options.count or len(reasons) != samples.count(None):
