@@ -149,6 +149,32 @@ def test_tls_refuses_a_peer_that_speaks_none(
     assert "timed out" in found["reasons"][0] or "TLS" in found["reasons"][0]
 
 
+@pytest.mark.parametrize(
+    ("verify", "statuses", "reason"),
+    [
+        pytest.param(False, {"200": 2}, None, id="unverified"),
+        pytest.param(True, {}, "the peer's certificate does not verify: self", id="self-signed"),
+    ],
+)
+def test_https(
+    *,
+    peer: Callable[..., Any],
+    behaviours: dict[str, Any],
+    tls_server: ssl.SSLContext,
+    verify: bool,
+    statuses: dict[str, int],
+    reason: str | None,
+) -> None:
+    def behave(connection: socket.socket, ended: threading.Event) -> None:
+        with tls_server.wrap_socket(connection, server_side=True) as secured:
+            behaviours["ok"](secured, ended)
+
+    found = _measure(port=peer(behave).port, scheme="https", verify=verify)
+    assert found["statuses"] == statuses
+    assert all(reason is not None and reason in each for each in found["reasons"])
+    assert found["samples"].count(None) == (2 if reason else 0)
+
+
 def test_verification_of_tls_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ssl.SSLContext] = []
     create = ssl.create_default_context
