@@ -141,10 +141,15 @@ def _run(params: Params, context: Context) -> Result:
     errors = [_counted(one, failed_when_rc=params["failed_when_rc"]) for one in ran]
     data = {"pods": [_command_result(one, error) for one, error in zip(ran, errors, strict=True)]}
     diff = session_diff(sessions)
-    # As ansible.builtin.command: what a command changes cannot be known.
-    changed = any(one.result is not None for one in ran) or bool(diff)
-    raise_failures(errors, {**data, "changed": changed, "diff": list(diff)}, what=command.argv[0])
-    return Result(changed=changed, data=data, diff=diff, warnings=(*warnings, *_cut(ran)))
+    result = Result(
+        # As ansible.builtin.command: what a command changes cannot be known.
+        changed=any(one.result is not None for one in ran) or bool(diff),
+        data=data,
+        diff=diff,
+        warnings=(*warnings, *_cut(ran)),
+    )
+    raise_failures(errors, result, what=command.argv[0])
+    return result
 
 
 def _command(params: Params) -> Command:

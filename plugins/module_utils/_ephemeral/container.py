@@ -121,20 +121,14 @@ def _present(
     client: Client, targets: list[Target], plan: Plan, warnings: tuple[str, ...]
 ) -> Result:
     sessions = open_sessions(client, targets, plan)
-    changed = any(session.changed for session in sessions)
-    data = {"pods": [session_result(session) for session in sessions]}
-    diff = session_diff(sessions)
-    raise_failures(
-        [session.error for session in sessions],
-        {**data, "changed": changed, "diff": list(diff)},
-        what="The debugger",
-    )
-    return Result(
-        changed=changed,
-        data=data,
-        diff=diff,
+    result = Result(
+        changed=any(session.changed for session in sessions),
+        data={"pods": [session_result(session) for session in sessions]},
+        diff=session_diff(sessions),
         warnings=(*warnings, *(text for session in sessions for text in session.warnings)),
     )
+    raise_failures([session.error for session in sessions], result, what="The debugger")
+    return result
 
 
 def _stop(
@@ -167,14 +161,11 @@ def _stop(
             timeout=params["wait_timeout"],
             concurrency=params["concurrency"],
         )
-    data = {"pods": _stop_results(targets, stopped, check_mode)}
     diff = tuple(_stop_diff(done) for done in stopped if done.error is None)
-    raise_failures(
-        [done.error for done in stopped],
-        {**data, "changed": bool(diff), "diff": list(diff)},
-        what="Stopping the debugger",
-    )
-    return Result(changed=bool(chosen), data=data, diff=diff)
+    data = {"pods": _stop_results(targets, stopped, check_mode)}
+    result = Result(changed=bool(diff), data=data, diff=diff)
+    raise_failures([done.error for done in stopped], result, what="Stopping the debugger")
+    return result
 
 
 def _chosen_entries(target: Target, names: tuple[str, ...], owner: str) -> list[Entry]:

@@ -17,6 +17,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.spec import masked_entry
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._usecase import Result
 
 __all__ = ["entry_result", "pod_result", "raise_failures", "session_diff", "session_result"]
 
@@ -105,10 +106,8 @@ def session_diff(sessions: Sequence[Session]) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def raise_failures(
-    errors: Sequence[DebugError | None], facts: Mapping[str, Any], *, what: str
-) -> None:
-    """Fail the task when a pod failed, with the first reasons; the results of all pods stay."""
+def raise_failures(errors: Sequence[DebugError | None], result: Result, *, what: str) -> None:
+    """Fail the task when a pod failed, with the first reasons; *result* stays, warnings too."""
     failed = [error for error in errors if error is not None]
     if not failed:
         return
@@ -118,7 +117,8 @@ def raise_failures(
         reasons = f"{what} failed on {len(failed)} of {len(errors)} pods: {reasons}"
     if len(failed) > _MOST_REASONS:
         reasons += f" / and {len(failed) - _MOST_REASONS} more, see pods in the result."
-    raise DebugError(reasons, facts=facts)
+    warnings = {"warnings": list(result.warnings)} if result.warnings else {}
+    raise DebugError(reasons, facts={**result.as_dict(), **warnings})
 
 
 def _rfc3339(epoch: float | None) -> str | None:
