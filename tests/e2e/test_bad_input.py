@@ -234,6 +234,21 @@ def test_a_pod_that_does_not_run(
     assert space.entries("odd") == []
 
 
+def test_a_static_pod(space: Space, play: Playbooks) -> None:
+    """One on a node that does not exist, since a kubelet would remove what is not its own."""
+    static = manifests.pod("static", space.cluster.web, spec={"nodeName": "kd-e2e-nowhere"})
+    static["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "e2e"}
+    space.create(static)
+    running = '{"status": {"phase": "Running"}}'
+    space.kubectl("patch", "pod", "static", "--subresource=status", "--patch", running)
+    module = "ephemeral_container"
+
+    failed = play.task(module, _args(space, {"name": "static"}, module=module), ok=False)
+
+    _check(failed, play, ["/static: the pod is static", "debug its node instead"])
+    assert space.entries("static") == []
+
+
 def test_a_pod_that_is_deleted_during_the_wait(space: Space, play: Playbooks) -> None:
     space.web()
     args = {"command": ["sleep", "600"], "wait_for": "finished"}

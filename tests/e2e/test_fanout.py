@@ -40,6 +40,40 @@ def test_many_pods_by_workload_labels_where_and_name(space: Space, play: Playboo
     }
 
 
+def test_what_fails_on_one_pod_leaves_the_others_their_results(
+    space: Space, play: Playbooks
+) -> None:
+    for name in ("good", "bad"):
+        space.web(name, labels={"app": "mixed"})
+    nowhere = {"nodeSelector": {"nope": "nope"}}
+    space.create(manifests.pod("later", space.cluster.web, labels={"app": "mixed"}, spec=nowhere))
+    script = 'test "$(hostname)" = good || { echo the disk is full; exit 9; }'
+
+    failed = play.task(
+        "ephemeral_container",
+        {
+            "namespace": space.name,
+            "label_selectors": ["app=mixed"],
+            "image": space.cluster.toolbox,
+            "command": ["sh", "-c", script],
+            "wait_for": "finished",
+            "wait_timeout": 600,
+        },
+        ok=False,
+    )
+
+    assert f"failed on 1 of 2 pods: {space.name}/bad: debugger kubedebug-" in failed.msg
+    assert "exit code 9" in failed.msg
+    assert "Its last output: the disk is full" in failed.msg
+    bad, good = failed["pods"]
+    assert (bad["name"], bad["action"], bad["entry"]["exit_code"]) == ("bad", "failed", 9)
+    assert (good["name"], good["action"], good["error"]) == ("good", "created", None)
+    assert good["entry"]["exit_code"] == 0
+    # The warnings of a task that fails are no less worth.
+    assert f"1 matching pod was left out: {space.name}/later: " in play.runs[-1].text
+    assert space.entries("later") == []
+
+
 def _entries(space: Space) -> dict[str, list[str]]:
     pods = space.cluster.get("pods", "-n", space.name)["items"]
     return {
