@@ -252,8 +252,9 @@ class _PingProbe:
 
     def attempt(self, clock: _Clock) -> float:
         """Milliseconds between a request and its reply; raises what kept it from coming."""
-        connection = self._socket
-        assert connection is not None
+        connection: Any = self._socket
+        if connection is None:
+            raise RuntimeError("attempt comes before connect")
         self._sequence = self._sequence % 0xFFFF + 1
         connection.settimeout(clock.left())
         packet = self._request()
