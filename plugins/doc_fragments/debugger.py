@@ -61,7 +61,7 @@ options:
   lifetime:
     description:
       - Seconds after which the debugger ends by itself, also when nobody is there to stop it.
-      - V(0) runs the image's own command, or O(command) as it is, without a bound.
+      - V(0) runs the image's own command, or the command as it is, without a bound.
     type: int
     default: 3600
   owner:
