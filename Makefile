@@ -68,7 +68,7 @@ cluster-status: ## say what of the test cluster runs
 cluster-down: ## stop the test cluster and remove what it made
 	@$(CLUSTER) down
 
-shell: ## a shell in which ansible-playbook, the collection and the cluster are found
+shell: ## a shell in which ansible-playbook, kubectl, the collection and the cluster are found
 	@$(RUN) exec
 
 clean: ## remove results, environments and generated trees (not the cluster's build)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -89,6 +90,14 @@ def clean() -> int:
     return 0
 
 
+def execute(argv: Sequence[str]) -> int:
+    """Run a command where ansible-playbook, kubectl, the collection and the cluster are found."""
+    env = suites.playbook_variables()
+    if kubectl := env.get("KUBEDEBUG_KUBECTL"):
+        env["PATH"] += f"{os.pathsep}{Path(kubectl).parent}"
+    return subprocess.run(argv, env=env, check=False).returncode
+
+
 def interrupted(number: int, _frame: FrameType | None) -> NoReturn:
     """Turn SIGTERM into what Ctrl-C is, so that the running steps are ended with us."""
     raise KeyboardInterrupt(signal.Signals(number).name)
@@ -118,9 +127,7 @@ def main(argv: Sequence[str]) -> int:
                     (sys.executable, program, *options.argv), check=False
                 ).returncode
             case _:
-                return subprocess.run(
-                    options.argv or ["bash"], env=suites.playbook_variables(), check=False
-                ).returncode
+                return execute(options.argv or [os.environ.get("SHELL") or "sh"])
     except (EnvironmentFailed, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

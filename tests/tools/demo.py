@@ -51,7 +51,9 @@ def demo(arguments: Sequence[str]) -> int:
     if code := run("The session", session, env):
         return code
     print(
-        "\nAgain, reusing the debugger: make demo      Take the cluster down: make cluster-down",
+        "\nmake demo          again: the debugger is reused"
+        "\nmake shell         a shell with this ansible-playbook, kubectl and cluster"
+        "\nmake cluster-down  the end",
         flush=True,
     )
     return 0
