@@ -10,4 +10,32 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from e2ekit.fixtures import *  # noqa: F403
+from e2ekit.fixtures import (
+    cluster,
+    collections,
+    everywhere,
+    new_play,
+    new_space,
+    play,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    shared,
+    shared_play,
+    space,
+)
+
+__all__ = [
+    "cluster",
+    "collections",
+    "everywhere",
+    "new_play",
+    "new_space",
+    "play",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "pytest_sessionfinish",
+    "shared",
+    "shared_play",
+    "space",
+]

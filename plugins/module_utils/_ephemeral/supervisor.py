@@ -249,6 +249,9 @@ _RUN = r"""
 # A child that a shell has just forked still has the shell's own handlers for a moment, and a signal
 # that meets them is lost. So the trap comes after the fork of a clock, and its `sleep` gets
 # a signal that has no handler; else a short command's end now and then waited for its whole limit.
+#
+# On a node without spare time the limit can be over before the command has begun: the clock waits
+# for it then, or for the runner to say that the command has ended.
 RUNNER = _script(
     _COMMON,
     _RUN,
@@ -261,8 +264,10 @@ RUNNER = _script(
         trap 'kill -KILL "$!"; wait; exit 0' TERM
         sleep "$limit" &
         wait "$!"
-        trap '' TERM
+        trap 'exit 0' TERM
         me
+        until hit "$$"; do nap; done
+        trap '' TERM
         strike "$$"
         exit 124
     ) &

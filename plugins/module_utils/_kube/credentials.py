@@ -9,11 +9,11 @@ with `renew`. All of them may be asked by many threads.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import json
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -148,6 +148,28 @@ class TokenFile(Credentials):
         self._read_at = self._clock()
 
 
+async def _communicate(argv: list[str], environ: Mapping[str, str]) -> tuple[int | None, bytes]:
+    """Run a program to its end, or to the end of its time; returns exit code and output.
+
+    Its own words on stderr may hold secrets, so nobody reads them. asyncio works in any thread and
+    has the bound that AnsibleModule.run_command, which this layer could not reach, has not.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environ,
+    )
+    try:
+        output, _nothing = await asyncio.wait_for(process.communicate(), _EXEC_TIMEOUT)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    return process.returncode, output
+
+
 class ExecPlugin(Credentials):
     """A program that a kubeconfig names and that prints an ExecCredential.
 
@@ -211,21 +233,14 @@ class ExecPlugin(Credentials):
         argv = self._argv()
         environ = {**self._environ, "KUBERNETES_EXEC_INFO": json.dumps(self._info)}
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=environ,
-                timeout=_EXEC_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            code, output = asyncio.run(_communicate(argv, environ))
+        except TimeoutError:
             raise self._problem(f"did not end within {_EXEC_TIMEOUT:g} seconds") from None
         except OSError as error:
             raise self._problem(f"could not be run ({error.strerror})") from None
-        if done.returncode != 0:
-            raise self._problem(f"ended with exit code {done.returncode}")
-        return done.stdout
+        if code != 0:
+            raise self._problem(f"ended with exit code {code}")
+        return output
 
     def _parse(self, output: bytes) -> Mapping[str, Any]:
         try:

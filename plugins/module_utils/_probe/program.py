@@ -36,11 +36,12 @@ __all__ = ["PYTHON_NOT_FOUND", "python_command", "read_python"]
 # What a shell ends with when it does not find a command.
 PYTHON_NOT_FOUND = 127
 
+# One line, and not until the end of the input: older API servers cannot pass that end on.
 # -I: variables of the debugger's environment, which may be inherited from the target, and files of
 # its working directory have no say in what is run.
 _START = """\
 import json, sys
-task = json.load(sys.stdin)
+task = json.loads(sys.stdin.readline())
 space = {"__name__": "prober"}
 exec(compile(task["program"], "prober", "exec"), space)
 json.dump(space["measure"](task["options"]), sys.stdout)
@@ -69,7 +70,7 @@ def python_command(options: ProbeOptions) -> Command:
     }
     return Command(
         argv=("python3", "-I", "-c", _START),
-        stdin=json.dumps(task).encode("ascii"),
+        stdin=json.dumps(task).encode("ascii") + b"\n",
         timeout=options.longest,
         max_output=_MOST_OUTPUT,
     )

@@ -34,20 +34,25 @@ pause() { sleep "$1" 2>/dev/null || sleep "$(( ${1%%.*} + 1 ))"; }
 """
 
 # $1 attempts, $2 interval, $3 bytes of a body that are kept. Standard input is curl's
-# configuration: URL, headers and bounds are never words of a command.
+# configuration: URL, headers and bounds are never words of a command. It ends with a line of its own,
+# since older API servers cannot pass the end of the input on.
 # The outcome of each attempt goes to stderr, its body to stdout, each after a mark.
 CURL_SCRIPT = (
     _PAUSE
     + r"""
 command -v curl >/dev/null 2>&1 || exit 127
-config=$(cat)
+config=
+while IFS= read -r line && [ "$line" != "# end" ]; do
+    config="$config$line
+"
+done
 n=0
 while [ "$n" -lt "$1" ]; do
     [ "$n" -eq 0 ] || pause "$2"
     n=$((n + 1))
     printf '\n@@body %s\n' "$n"
     {
-        printf '%s\n' "$config" | curl -q -K -
+        printf '%s' "$config" | curl -q -K -
         printf '@@end %s\n' "$?" >&2
     } | { head -c "$3"; cat >/dev/null; }
 done
@@ -142,7 +147,7 @@ def _curl_config(options: ProbeOptions) -> str:
         lines += [f"header = {_quoted(_curl_header(*pair))}" for pair in options.all_headers()]
     if not options.validate_certs:
         lines.append("insecure")
-    return "\n".join(lines)
+    return "\n".join([*lines, "# end", ""])
 
 
 def _curl_header(name: str, value: str) -> str:

@@ -128,7 +128,8 @@ def _head(report: Item, title: str) -> Iterator[str]:
 
 
 def _problem(problem: Item) -> str:
-    return f"<b>{_text(problem['step'])}</b> {_text(phrases.problem(problem))}"
+    where = f"{problem['step']} {problem['pod'] or ''}".strip()
+    return f"<b>{_text(where)}</b>: {_text(problem['message'])}"
 
 
 def _overview(pods: Sequence[Item]) -> str:

@@ -199,8 +199,9 @@ def _footer(report: Item, above: set[str], width: int) -> Iterator[str]:
     yield f"RESULT failed: {pods}, {plural(len(problems), 'problem')}"
     for problem in problems[:_MOST_DETAILED]:
         place = visible(problem["pod"] or "")
-        text = f"{place}: see above" if place in above else phrases.problem(problem)
-        yield from _folded(f"{_INDENT}- {visible(problem['step'])} {text}", _INDENT * 2, width)
+        text = "see above" if place in above else visible(problem["message"])
+        where = f"{visible(problem['step'])} {place}".strip()
+        yield from _folded(f"{_INDENT}- {where}: {text}", _INDENT * 2, width)
     if len(problems) > _MOST_DETAILED:
         yield f"{_INDENT}- and {len(problems) - _MOST_DETAILED} more"
 

@@ -350,6 +350,6 @@ def config_files(settings: Settings, pair: Pair, programs: Programs) -> dict[str
 
 def config_key(settings: Settings, pair: Pair, programs: Programs) -> str:
     """Changes with any flag or file of a component: a running cluster with another one is stale."""
-    parts = [text for _, text in sorted(config_files(settings, pair, programs).items())]
+    parts = [text for _path, text in sorted(config_files(settings, pair, programs).items())]
     parts += ["\n".join(component.argv) for component in components(settings, programs)]
     return build_key([part.encode() for part in parts])

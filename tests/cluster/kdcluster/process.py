@@ -76,7 +76,7 @@ def read_pid(path: Path, boot: str | None = None) -> Identity | None:
         text = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
     except OSError:
         return None
-    stat, _, recorded = text.rpartition("\n")
+    stat, _newline, recorded = text.rpartition("\n")
     parsed = parse_stat(stat)
     if parsed is None or recorded != (boot or boot_id()):
         return None

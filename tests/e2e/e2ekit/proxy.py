@@ -205,7 +205,7 @@ class FaultProxy:
                         return
                 _send(sink, chunk)
             if not server.pending() and not client.pending():
-                ready, _, _ = select.select([server, client], [], [], _SILENCE)
+                ready = select.select([server, client], [], [], _SILENCE)[0]
                 if not ready:
                     return
 

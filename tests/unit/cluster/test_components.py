@@ -27,7 +27,7 @@ def test_every_component_has_a_command(settings: Settings) -> None:
 def test_everything_listens_on_loopback_or_the_bridge(settings: Settings) -> None:
     flags = [flag for component in components(settings, PROGRAMS) for flag in component.argv]
     for flag in flags:
-        name, _, value = flag.partition("=")
+        name, _equals, value = flag.partition("=")
         if name in {"--bind-address", "--listen-client-urls", "--listen-peer-urls"}:
             assert "127.0.0.1" in value
     kubelet = json.loads(config_files(settings, PAIRS["new"], PROGRAMS)["kubelet.yaml"])

@@ -19,7 +19,8 @@ import pytest
 
 _SHELLS = [["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 # sh is one of the others, as a rule; the same program twice would tell nothing new.
-_PRESENT = {os.path.realpath(path): argv for argv in _SHELLS if (path := shutil.which(argv[0]))}
+_FOUND = [(shutil.which(argv[0]), argv) for argv in _SHELLS]
+_PRESENT = {os.path.realpath(path): argv for path, argv in _FOUND if path}
 _NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 

@@ -82,7 +82,7 @@ def test_each_status_has_its_error(api, client, code, reason, cls):
     with pytest.raises(errors.ApiError) as caught:
         client.post(POD, {})
     error = caught.value
-    assert type(error) is cls
+    assert error.__class__ is cls
     assert error.msg.startswith(f"{code} {reason}: it is {reason}")
     assert (error.method, error.path, error.details) == ("POST", POD, {"name": "web"})
     assert error.facts == {"status": code, "reason": reason}
@@ -253,7 +253,7 @@ def test_no_library_error_leaks(api, make_client):
 
 def test_connections_are_reused_after_failures_too(api, client):
     api.fail("GET", POD, 404, 409, 422, then={"kind": "Pod"})
-    for _ in range(3):
+    for _round in range(3):
         with pytest.raises(errors.ApiError):
             client.get(POD)
     client.get(POD)
@@ -392,7 +392,7 @@ def test_pages_raw_after_a_410(api, client):
         lambda x: x.reply(410, status(410, "Expired", "old")),
     )
     pages = client.pages_raw(PODS)
-    assert [names(json.loads(next(pages))["items"]) for _ in range(2)] == [["a"], ["b"]]
+    assert [names(json.loads(next(pages))["items"]) for _round in range(2)] == [["a"], ["b"]]
     with pytest.raises(errors.Gone):
         next(pages)
 
@@ -413,7 +413,7 @@ def test_server_time_is_that_of_the_last_date(api, client):
         lambda x: x.reply(200, {}, {"Date": "Wed, 01 Jan 2020 00:00:00 GMT"}),
         lambda x: x.reply(200, {}, {"Date": "some day"}),
     )
-    for _ in range(2):
+    for _round in range(2):
         client.get(POD)
         assert begin_of_2020 <= client.server_time() < begin_of_2020 + 86400
 

@@ -71,7 +71,7 @@ CLUSTER = Entry("cluster", "k", {"server": "https://k:1"}, Path(), "kubeconfig")
 
 def test_an_exec_plugin_gives_the_token(tmp_path):
     spec = plugin(tmp_path, "answer(token='from-plugin')")
-    config, _ = load_configuration(AuthOptions(kubeconfig=kubeconfig({"exec": spec})), {})
+    config, _namespace = load_configuration(AuthOptions(kubeconfig=kubeconfig({"exec": spec})), {})
     assert config.credentials.authorization() == "Bearer from-plugin"
     assert config.credentials.authorization() == "Bearer from-plugin"
     assert runs(tmp_path) == 1
@@ -242,7 +242,7 @@ def jwt(expires: int) -> str:
 def test_an_auth_provider_is_left_to_the_kubernetes_package():
     token = jwt(4_000_000_000)
     user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
-    config, _ = load_configuration(AuthOptions(kubeconfig=kubeconfig(user)), {})
+    config, _namespace = load_configuration(AuthOptions(kubeconfig=kubeconfig(user)), {})
     assert config.credentials.authorization() == f"Bearer {token}"
 
 
@@ -271,5 +271,5 @@ def test_an_auth_provider_that_fails_is_not_quoted(provider):
 def test_options_spare_the_plugin(tmp_path):
     spec = {"command": "no-such-plugin-anywhere"}
     auth = AuthOptions(kubeconfig=kubeconfig({"exec": spec}), api_key="t")
-    config, _ = load_configuration(auth, {})
+    config, _namespace = load_configuration(auth, {})
     assert config.credentials.authorization() == "Bearer t"

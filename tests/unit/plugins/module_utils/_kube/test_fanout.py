@@ -35,7 +35,7 @@ def test_no_more_than_the_limit_run_at_once():
     peak: list[int] = []
     lock = threading.Lock()
 
-    def work(_: int) -> None:
+    def work(_item: int) -> None:
         with lock:
             running.append(1)
             peak.append(len(running))

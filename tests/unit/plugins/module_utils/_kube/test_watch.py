@@ -194,7 +194,9 @@ def test_a_dead_connection_is_noticed(api, client):
 )
 @pytest.mark.parametrize("when", ["list", "watch"])
 def test_a_refusal_is_raised_at_once(api, client, answer, cls, when):
-    refuse = lambda x: x.reply(answer, error(answer, "No")["object"])  # noqa: E731
+    def refuse(request: Any) -> None:
+        request.reply(answer, error(answer, "No")["object"])
+
     script(api, PODS, *([refuse] if when == "list" else [listing(version=5), refuse]))
     with (
         Watch(client, [Stream(PODS)], deadline_seconds=LONG) as watch,
@@ -274,7 +276,7 @@ def test_a_slow_consumer_bounds_the_memory(api, client):
     with Watch(client, [Stream(PODS)], deadline_seconds=LONG) as watch:
         iterator = iter(watch)
         assert name_of(next(iterator)) == ("ADDED", "p0")
-        rest = [next(iterator) for _ in range(2000)]
+        rest = [next(iterator) for _round in range(2000)]
         assert name_of(rest[-1]) == ("ADDED", "p2000")
 
 
@@ -297,7 +299,7 @@ def test_a_line_has_a_bound(api, client, monkeypatch):
 
     def endless(exchange):
         exchange.start_chunked()
-        for _ in range(100):
+        for _round in range(100):
             exchange.chunk(b"x" * 1000)
 
     script(api, PODS, listing(version=5), endless)

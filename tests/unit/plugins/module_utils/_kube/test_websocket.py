@@ -85,7 +85,7 @@ def test_encode_masks(size):
 
 
 def test_each_frame_has_its_own_mask():
-    assert len({encode(Opcode.BINARY, b"same" * 10) for _ in range(10)}) == 10
+    assert len({encode(Opcode.BINARY, b"same" * 10) for _round in range(10)}) == 10
 
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
