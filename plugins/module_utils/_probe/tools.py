@@ -34,7 +34,7 @@ pause() { sleep "$1" 2>/dev/null || sleep "$(( ${1%%.*} + 1 ))"; }
 """
 
 # $1 attempts, $2 interval, $3 bytes of a body that are kept. Standard input is curl's
-# configuration: URL, headers and bounds are never words of a command. It ends with a line of its own,
+# configuration: URL, headers and bounds are never words of a command. It ends with its own line,
 # since older API servers cannot pass the end of the input on.
 # The outcome of each attempt goes to stderr, its body to stdout, each after a mark.
 CURL_SCRIPT = (

@@ -57,10 +57,19 @@ def test_command_measures(peer: Callable[..., Any], behaviours: dict[str, Any]) 
     options = ProbeOptions(host="127.0.0.1", port=peer(behaviours["ok"]).port, count=2, interval=0)
     command = python_command(options)
     assert command.argv[0] == "python3"
-    done = subprocess.run(
-        [sys.executable, *command.argv[1:]], input=command.stdin, capture_output=True, check=False
-    )
-    measured = read_python(options, _result(done.stdout, rc=done.returncode, stderr=done.stderr))
+    with subprocess.Popen(
+        [sys.executable, *command.argv[1:]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        assert command.stdin is not None
+        process.stdin.write(command.stdin)
+        process.stdin.flush()
+        # The input stays open, as with an API server that cannot close it.
+        stdout, stderr = process.stdout.read(), process.stderr.read()
+    measured = read_python(options, _result(stdout, rc=process.returncode, stderr=stderr))
     assert measured.tool == "python3"
     assert None not in measured.samples
     assert measured.status_codes == {"200": 2}

@@ -76,12 +76,19 @@ def _run_curl(options: ProbeOptions, shell: list[str]) -> Measured:
         pytest.skip("this machine lacks curl or the shell")
     command = curl_command(options)
     assert command.argv[0] == "sh"
-    done = subprocess.run(
-        [*shell, *command.argv[1:]], input=command.stdin, capture_output=True, check=False
-    )
-    return read_curl(
-        options, _result(done.stdout.decode(), rc=done.returncode, stderr=done.stderr.decode())
-    )
+    with subprocess.Popen(
+        [*shell, *command.argv[1:]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        assert command.stdin is not None
+        process.stdin.write(command.stdin)
+        process.stdin.flush()
+        # The input stays open, as with an API server that cannot close it.
+        stdout, stderr = process.stdout.read().decode(), process.stderr.read().decode()
+    return read_curl(options, _result(stdout, rc=process.returncode, stderr=stderr))
 
 
 @pytest.mark.parametrize("shell", _SHELLS, ids=lambda argv: argv[0])
