@@ -74,7 +74,7 @@ def test_the_text_is_shown_once(tmp_path: Path, in_process: bool) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines.count("RESULT failed: 0 pods, 1 problem") == 1
-    assert lines.count("  - cleanup \\x1b[31m{{ 7 * 7 }} is evil") == 1
+    assert lines.count("  - cleanup: \\x1b[31m{{ 7 * 7 }} is evil") == 1
     assert "\x1b[31m" not in done.stdout
     assert done.stdout.count("The report ") == 1
 

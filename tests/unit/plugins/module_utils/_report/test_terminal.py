@@ -85,7 +85,7 @@ def test_a_failure_stands_where_it_happened_and_in_the_result(results: Any) -> N
     assert text.endswith(
         "RESULT failed: 1 pod, 2 problems\n"
         "  - probe shop/web-0: see above\n"
-        "  - cleanup the node is gone"
+        "  - cleanup: the node is gone"
     )
     assert "latency" not in text
 
