@@ -205,12 +205,30 @@ from inside. As a rule the container ends first, and the script with it: by the 
 code 0) or by the runtime (137, or no exit code at all).
 """
 
-# hit: puts into $list the living processes of one run: those whose environment has the token,
-# those below the runner ($1), and those of its session, if it leads one.
+# hit: puts into $list the living processes of one run: those below the runner ($1), those of its
+# session, if it leads one, and those of this container whose environment has the token. No tool
+# reads that: a shell's read leaves NULs out, where busybox's grep would stop at the first.
 _RUN = r"""
+    marked() {
+        [ "/proc/$1/ns/mnt" -ef "/proc/$$/ns/mnt" ] || return 1
+        {
+            while read -r line || [ "$line" ]; do
+                case $line in *"KUBEDEBUG_RUN=$token"*) return 0 ;; esac
+            done <"/proc/$1/environ"
+        } 2>/dev/null
+        return 1
+    }
+    below() {
+        [ "$2" ] || return 1
+        [ "$session" = "$leader" ] && return 0
+        while [ "$parent" -gt 1 ] && [ "$parent" != "$me" ]; do
+            [ "$parent" = "$2" ] && return 0
+            look "$parent" || return 1
+        done
+        return 1
+    }
     hit() {
         list=
-        marked=$(grep -lsF "KUBEDEBUG_RUN=$token" /proc/[0-9]*/environ)
         look "${1:-0}" && [ "$session" = "$1" ] || session=
         leader=$session
         for pid in /proc/[0-9]*; do
@@ -218,17 +236,7 @@ _RUN = r"""
             case $pid in 1 | "$$" | "$me") continue ;; esac
             look "$pid" || continue
             case $state in [ZXx]) continue ;; esac
-            case "
-    $marked
-    " in *"
-    /proc/$pid/environ
-    "*) list="$list $pid"; continue ;; esac
-            [ "$1" ] || continue
-            if [ "$session" = "$leader" ]; then list="$list $pid"; continue; fi
-            while [ "$parent" -gt 1 ] && [ "$parent" != "$me" ]; do
-                if [ "$parent" = "$1" ]; then list="$list $pid"; break; fi
-                look "$parent" || break
-            done
+            if below "$pid" "$1" || marked "$pid"; then list="$list $pid"; fi
         done
         [ "$list" ]
     }

@@ -21,7 +21,6 @@ _SHELLS = [["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 # sh is one of the others, as a rule; the same program twice would tell nothing new.
 _FOUND = [(shutil.which(argv[0]), argv) for argv in _SHELLS]
 _PRESENT = {os.path.realpath(path): argv for path, argv in _FOUND if path}
-_NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 @pytest.fixture(params=list(_PRESENT.values()) or [["none"]], ids=lambda argv: argv[0])
@@ -33,13 +32,23 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
     return argv
 
 
+def _permitted(unshare: list[str]) -> list[str]:
+    for prefix in (unshare, [*unshare, "--user", "--map-root-user"]):
+        if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+            return prefix
+    pytest.skip(f"this machine does not let the user do this: {' '.join(unshare)}")
+
+
 @pytest.fixture(scope="session")
 def own_pid_namespace() -> list[str]:
     """What to put before an argv so that it becomes PID 1 of a namespace of its own."""
-    for prefix in (_NAMESPACES, [*_NAMESPACES, "--user", "--map-root-user"]):
-        if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
-            return prefix
-    pytest.skip("this machine does not let the user make a PID namespace (unshare)")
+    return _permitted(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+
+
+@pytest.fixture(scope="session")
+def own_mounts() -> list[str]:
+    """What to put before an argv so that it has mounts of its own, as a container has."""
+    return _permitted(["unshare", "--mount"])
 
 
 @pytest.fixture

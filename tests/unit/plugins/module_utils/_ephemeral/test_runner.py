@@ -10,6 +10,7 @@ other end would not come back.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 from pathlib import Path
@@ -21,8 +22,17 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervis
     RUNNER,
 )
 
-_TOKEN = "0123456789abcdef"
-_OTHER = "fedcba9876543210"
+# Chosen anew for each process: a killer looks through the whole machine, and another run of these
+# tests may be there.
+_TOKEN = secrets.token_hex(8)
+_OTHER = secrets.token_hex(8)
+_OPEN = 'for fd in /proc/$$/fd/*; do [ -e "$fd" ] && echo "${fd##*/}"; done; exit 0'
+
+
+@pytest.fixture
+def contained(shell: list[str], own_mounts: list[str]) -> list[str]:
+    """The argv of a shell in a mount namespace of its own."""
+    return [*own_mounts, *shell]
 
 
 def _argv(shell: list[str], limit: str, *argv: str, token: str = _TOKEN) -> list[str]:
@@ -54,11 +64,11 @@ def _run(argv: list[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
             id="literal-arguments",
         ),
         pytest.param(["sh", "-c", 'echo "$KUBEDEBUG_RUN"'], b"", None, id="token"),
-        pytest.param(["sh", "-c", "ls -l /proc/self/fd | grep -c pipe"], b"", None, id="no-leaks"),
+        pytest.param(["sh", "-c", _OPEN], b"", (0, b"0\n1\n2\n", b""), id="no-leaks"),
     ],
 )
 def test_command(
-    shell: list[str],
+    contained: list[str],
     argv: list[str],
     stdin: bytes,
     expected: tuple[int, bytes, bytes] | None,
@@ -67,10 +77,7 @@ def test_command(
         expected = (0, stdin, b"")
     elif "KUBEDEBUG_RUN" in argv[-1]:
         expected = (0, _TOKEN.encode() + b"\n", b"")
-    elif expected is None:
-        # Standard input, the pipe to grep, and standard error: nothing of the script's own.
-        expected = (0, b"3\n", b"")
-    assert _run(_argv(shell, "1000", *argv), stdin) == expected
+    assert _run(_argv(contained, "1000", *argv), stdin) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,16 +88,16 @@ def test_command(
         pytest.param(["exit", "3"], id="no-command-of-the-shell"),
     ],
 )
-def test_command_not_found(shell: list[str], argv: list[str]) -> None:
-    rc, stdout, stderr = _run(_argv(shell, "1000", *argv))
+def test_command_not_found(contained: list[str], argv: list[str]) -> None:
+    rc, stdout, stderr = _run(_argv(contained, "1000", *argv))
     assert (rc, stdout) == (127, b"")
     assert argv[0].encode() in stderr
 
 
-def test_command_not_executable(shell: list[str], tmp_path: Path) -> None:
+def test_command_not_executable(contained: list[str], tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\n", encoding="utf-8")
-    rc, _stdout, stderr = _run(_argv(shell, "1000", str(script)))
+    rc, _stdout, stderr = _run(_argv(contained, "1000", str(script)))
     assert rc == 126
     assert str(script).encode() in stderr
 
@@ -107,20 +114,20 @@ def test_command_not_executable(shell: list[str], tmp_path: Path) -> None:
         pytest.param('trap "" TERM; sleep 1000', id="deaf"),
     ],
 )
-def test_timeout_ends_every_process(shell: list[str], script: str) -> None:
-    assert _run(_argv(shell, "0.2", "sh", "-c", script)) == (124, b"", b"")
+def test_timeout_ends_every_process(contained: list[str], script: str) -> None:
+    assert _run(_argv(contained, "0.2", "sh", "-c", script)) == (124, b"", b"")
 
 
-def test_timeout_keeps_the_output_so_far(shell: list[str]) -> None:
+def test_timeout_keeps_the_output_so_far(contained: list[str]) -> None:
     script = "echo begun; echo odd >&2; exec sleep 1000"
-    assert _run(_argv(shell, "0.5", "sh", "-c", script)) == (124, b"begun\n", b"odd\n")
+    assert _run(_argv(contained, "0.5", "sh", "-c", script)) == (124, b"begun\n", b"odd\n")
 
 
-def test_timeout_needs_no_controller(shell: list[str]) -> None:
+def test_timeout_needs_no_controller(contained: list[str]) -> None:
     reader, writer = os.pipe()
     controller = ["sh", "-c", '"$@" >/dev/null 2>&1 & echo started', "sh"]
     started = subprocess.check_output(
-        [*controller, *_argv(shell, "0.2", "sleep", "1000")], pass_fds=[writer], text=True
+        [*controller, *_argv(contained, "0.2", "sleep", "1000")], pass_fds=[writer], text=True
     )
     os.close(writer)
     assert started == "started\n"
@@ -128,18 +135,18 @@ def test_timeout_needs_no_controller(shell: list[str]) -> None:
     os.close(reader)
 
 
-def test_nothing_is_left_of_the_clock(shell: list[str]) -> None:
+def test_nothing_is_left_of_the_clock(contained: list[str]) -> None:
     reader, writer = os.pipe()
-    done = subprocess.run(_argv(shell, "1000", "true"), pass_fds=[writer], check=False)
+    done = subprocess.run(_argv(contained, "1000", "true"), pass_fds=[writer], check=False)
     os.close(writer)
     assert done.returncode == 0
     assert os.read(reader, 1) == b""
     os.close(reader)
 
 
-def test_what_the_command_leaves_behind_is_the_users(shell: list[str]) -> None:
+def test_what_the_command_leaves_behind_is_the_users(contained: list[str]) -> None:
     script = "sleep 1000 >/dev/null 2>&1 & echo $!"
-    rc, stdout, _stderr = _run(_argv(shell, "1000", "sh", "-c", script))
+    rc, stdout, _stderr = _run(_argv(contained, "1000", "sh", "-c", script))
     assert rc == 0
     # Raises when there is no such process.
     os.kill(int(stdout), signal.SIGKILL)
@@ -150,33 +157,39 @@ def test_what_the_command_leaves_behind_is_the_users(shell: list[str]) -> None:
     [
         pytest.param("echo ready; exec sleep 1000", 143, id="command"),
         pytest.param('trap "" TERM; echo ready; exec sleep 1000', 137, id="deaf"),
+        pytest.param("echo ready; setsid sleep 1000", 143, id="another-session"),
     ],
 )
-def test_killer_ends_one_run(shell: list[str], script: str, rc: int) -> None:
-    runs = {
-        token: subprocess.Popen(
-            _argv(shell, "1000", "sh", "-c", script, token=token),
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        for token in (_TOKEN, _OTHER)
-    }
-    for run in runs.values():
-        assert run.stdout is not None
-        assert run.stdout.readline() == b"ready\n"
-    try:
-        killer = [*shell, "-c", KILLER, "kubedebug-kill", _TOKEN]
-        assert _run(killer) == (0, b"", b"")
+def test_killer_ends_one_run(shell: list[str], own_mounts: list[str], script: str, rc: int) -> None:
+    with subprocess.Popen(
+        [*own_mounts, "sh", "-c", "echo ready; read line"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as container:
+        assert container.stdout is not None
+        assert container.stdout.readline() == b"ready\n"
+        enter = ["nsenter", f"--target={container.pid}", "--mount"]
+        if "--user" in own_mounts:
+            enter += ["--user", "--preserve-credentials"]
+        runs = {
+            token: subprocess.Popen(
+                _argv([*enter, *shell], "1000", "sh", "-c", script, token=token),
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+            for token in (_TOKEN, _OTHER)
+        }
+        for run in runs.values():
+            assert run.stdout is not None
+            assert run.stdout.readline() == b"ready\n"
+        killer = [*enter, *shell, "-c", KILLER, "kubedebug-kill"]
+        assert _run([*killer, _TOKEN]) == (0, b"", b"")
         runs[_TOKEN].communicate(timeout=60)
         assert runs[_TOKEN].returncode == rc
         assert runs[_OTHER].poll() is None
-    finally:
-        for run in runs.values():
-            subprocess.run(
-                [*shell, "-c", KILLER, "kubedebug-kill", _OTHER], timeout=60, check=False
-            )
-            run.communicate(timeout=60)
+        assert _run([*killer, _OTHER]) == (0, b"", b"")
+        runs[_OTHER].communicate(timeout=60)
 
 
-def test_killer_of_a_run_that_has_ended(shell: list[str]) -> None:
-    assert _run([*shell, "-c", KILLER, "kubedebug-kill", _TOKEN]) == (0, b"", b"")
+def test_killer_of_a_run_that_has_ended(contained: list[str]) -> None:
+    assert _run([*contained, "-c", KILLER, "kubedebug-kill", _TOKEN]) == (0, b"", b"")
