@@ -60,10 +60,16 @@ def _path(wanted: Mapping[str, Any]) -> str:
 
 
 def _version(client: Client, path: str) -> str | None:
+    """What differs when somebody has changed the object, and not when its status has."""
     try:
-        return str(client.get(path)["metadata"]["resourceVersion"])
+        return _version_of(client.get(path))
     except NotFound:
         return None
+
+
+def _version_of(found: Mapping[str, Any]) -> str:
+    metadata = found["metadata"]
+    return str(metadata.get("generation") or metadata["resourceVersion"])
 
 
 def _apply(client: Client, wanted: Mapping[str, Any], *, check_mode: bool) -> bool:
@@ -74,7 +80,7 @@ def _apply(client: Client, wanted: Mapping[str, Any], *, check_mode: bool) -> bo
         return before is None
     manager = {"fieldManager": "kubedebug-demo", "force": "true"}
     made = client.patch(path, wanted, content_type=_APPLY, params=manager)
-    return bool(made["metadata"]["resourceVersion"] != before)
+    return _version_of(made) != before
 
 
 def _pods(client: Client, objects: list[dict[str, Any]]) -> list[str]:
