@@ -90,7 +90,7 @@ def _is_dry(method: str, query: dict[str, list[str]], body: Any) -> bool:
     Source: apiserver, pkg/endpoints/handlers/delete.go (DeleteResource)
     """
     if method == "DELETE" and body is not None:
-        return body.get("dryRun") == ["All"]
+        return bool(body.get("dryRun") == ["All"])
     return query.get("dryRun") == ["All"]
 
 

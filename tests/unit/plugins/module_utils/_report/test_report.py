@@ -41,7 +41,7 @@ def test_without_a_folder_nothing_is_written(results: Any) -> None:
 
 def test_check_real_again_check(results: Any, tmp_path: Path) -> None:
     folder = tmp_path / "evidence"
-    params = {"sessions": [results.session()], "evidence_dir": str(folder)}
+    params: dict[str, Any] = {"sessions": [results.session()], "evidence_dir": str(folder)}
 
     foretold = _run(check_mode=True, **params)
     assert (foretold.changed, folder.exists()) == (True, False)
@@ -60,7 +60,7 @@ def test_check_real_again_check(results: Any, tmp_path: Path) -> None:
 
 
 def test_another_account_has_another_time(results: Any, tmp_path: Path) -> None:
-    params = {"evidence_dir": str(tmp_path), "sessions": [results.session()]}
+    params: dict[str, Any] = {"evidence_dir": str(tmp_path), "sessions": [results.session()]}
     first = _run(**params)
 
     second = _run(**{**params, "time": "2026-11-25T06:00:00Z", "notes": ["more"]})
@@ -131,6 +131,8 @@ def test_the_clock_serves_where_no_time_is_given() -> None:
 
 
 def test_empty_options_are_as_if_not_given() -> None:
-    empty = dict.fromkeys(("owner", "reason", "ticket", "evidence_dir", "title"), "")
+    empty: dict[str, Any] = dict.fromkeys(
+        ("owner", "reason", "ticket", "evidence_dir", "title"), ""
+    )
 
     assert _run(**empty).data["text"].startswith("Debug report ")
