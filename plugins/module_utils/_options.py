@@ -11,6 +11,7 @@ task is refused with the same words wherever it runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -124,6 +125,8 @@ DEBUGGER_SPEC: dict[str, dict[str, Any]] = {
     "ticket": {"type": "str"},
 }
 
+# Source: k8s.io/apimachinery, pkg/util/validation (IsDNS1123Subdomain).
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LONGEST_LIFETIME = 7 * 24 * 3600
 _MOST_CONCURRENCY = 128
 
@@ -176,6 +179,13 @@ class TargetOptions:
             max_pods=_within("max_pods", params.get("max_pods", 10), 1, 100_000),
             concurrency=_within("concurrency", params.get("concurrency", 16), 1, _MOST_CONCURRENCY),
         )
+        for option, values in (("namespace", (options.namespace,)), ("name", options.name)):
+            for value in values:
+                if value is not None and not _OBJECT_NAME.fullmatch(value):
+                    raise OptionError(
+                        f"{option}={value!r} is not the name of an object of Kubernetes: those "
+                        "hold lower case letters, digits, dots and dashes only."
+                    )
         if options.all_namespaces and options.namespace:
             raise OptionError(
                 f"all_namespaces=true and namespace={options.namespace} exclude each other: "

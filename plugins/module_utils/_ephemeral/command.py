@@ -25,6 +25,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.running 
     run_in_sessions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import (
+    MIN_REMAINING,
     Plan,
     Session,
     open_sessions,
@@ -76,13 +77,16 @@ _SPEC = Spec.compose(
 )
 _MOST_OUTPUT = 256 * 1024 * 1024
 _LONGEST_TIMEOUT = 24 * 3600
+# The part of its lifetime up to which a debugger counts as good for any work.
+_FRESH = 0.5
 
 
 def sessions_for(
-    client: Client, params: Params, *, check_mode: bool
+    client: Client, params: Params, *, check_mode: bool, needs: float = MIN_REMAINING
 ) -> tuple[list[Session], tuple[str, ...]]:
     """The debuggers that a task works in: those it names, or those of its description.
 
+    *needs* is how many seconds the work may take: a debugger that ends sooner is not used again.
     Raises DebugError when the credentials may not run anything in a debugger, before one is opened.
     """
     options = DebuggerOptions.from_params(params)
@@ -107,6 +111,8 @@ def sessions_for(
         check_mode=check_mode,
         concurrency=targets.concurrency,
         label_selectors=targets.label_selectors,
+        # A lifetime that is shorter than the work is the user's to choose, once for each debugger.
+        min_remaining=min(needs, max(MIN_REMAINING, options.lifetime * _FRESH)),
     )
     sessions = open_sessions(client, chosen.targets, plan)
     warnings = (*chosen.warnings, *(text for session in sessions for text in session.warnings))
@@ -132,7 +138,9 @@ def _named_session(target: Target, name: str) -> Session:
 def _run(params: Params, context: Context) -> Result:
     command = _command(params)
     with open_client(params, context) as client:
-        sessions, warnings = sessions_for(client, params, check_mode=context.check_mode)
+        sessions, warnings = sessions_for(
+            client, params, check_mode=context.check_mode, needs=float(command.timeout)
+        )
         ran = (
             [Ran(session=session, error=session.error) for session in sessions]
             if context.check_mode

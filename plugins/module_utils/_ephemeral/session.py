@@ -34,17 +34,20 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 
-__all__ = ["Plan", "Session", "open_sessions"]
+__all__ = ["MIN_REMAINING", "Plan", "Session", "open_sessions"]
 
 # A debugger that ends within this many seconds is not worth starting work in.
-_MIN_REMAINING = 15.0
+MIN_REMAINING = 15.0
 # Another controller may win the race for a name each time; more than this is not a race.
 _MOST_RACES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to open on each target, and how far to go."""
+    """What to open on each target, and how far to go.
+
+    A running debugger is used again only if it stays for ``min_remaining`` seconds.
+    """
 
     options: DebuggerOptions
     owner: str
@@ -53,6 +56,7 @@ class Plan:
     check_mode: bool = False
     concurrency: int = 16
     label_selectors: tuple[str, ...] = ()
+    min_remaining: float = MIN_REMAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +111,12 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
 def _draft(target: Target, plan: Plan, now: float) -> Session:
     """Decide, from the pod as it was read, between a running debugger and a new entry."""
     identity = spec.identity(plan.options, owner=plan.owner, container=target.container)
-    found = find_reusable(target.pod, identity, now=now, min_remaining=_MIN_REMAINING)
+    found = find_reusable(target.pod, identity, now=now, min_remaining=plan.min_remaining)
     if found is not None and plan.goal == "running":
         return Session(target=target, action="reused", debugger=found.name, entry=found)
+    if plan.options.target_container and target.container_problem is not None:
+        # The runtime would refuse to join its process namespace, and the entry would stay for ever.
+        return Session(target=target, action="failed", error=_no_target(target))
     names = [entry.name for entry in entries(target.pod)]
     name = spec.entry_name(identity, names)
     built = spec.build_entry(
@@ -121,6 +128,14 @@ def _draft(target: Target, plan: Plan, now: float) -> Session:
         debugger=name,
         added=built.entry,
         warnings=tuple(f"{target.ref}: {warning}" for warning in built.warnings),
+    )
+
+
+def _no_target(target: Target) -> DebugError:
+    return DebugError(
+        f"{target.ref}: a debugger cannot join the target's process namespace: "
+        f"{target.container_problem}. Set target_container=false for a debugger with a process "
+        "namespace of its own, or choose another container."
     )
 
 

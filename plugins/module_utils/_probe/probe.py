@@ -111,7 +111,9 @@ def _run(params: Params, context: Context) -> Result:
     options = ProbeOptions.from_params(params)
     _check_lifetime(params, options)
     with open_client(params, context) as client:
-        sessions, warnings = sessions_for(client, params, check_mode=context.check_mode)
+        sessions, warnings = sessions_for(
+            client, params, check_mode=context.check_mode, needs=float(options.longest)
+        )
         outcomes = (
             [_Outcome(session=session, error=session.error) for session in sessions]
             if context.check_mode

@@ -102,6 +102,9 @@ def test_an_empty_mark_is_no_mark(option: str) -> None:
             ["workload", "give namespace"],
             id="workload-without-namespace",
         ),
+        pytest.param({"name": ["a/../b"]}, ["name", "'a/../b'", "dashes"], id="name-path"),
+        pytest.param({"name": ["web", "Web"]}, ["name", "'Web'"], id="name-upper-case"),
+        pytest.param({"namespace": "shop/pods"}, ["namespace", "'shop/pods'"], id="namespace-path"),
     ],
 )
 def test_targets_that_cannot_be_meant(given: dict[str, Any], words: list[str]) -> None:
