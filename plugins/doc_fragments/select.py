@@ -32,7 +32,8 @@ options:
     description:
       - A workload as C(kind/name), for instance V(deployment/web); its own pods are meant, by their
         owner and not by their labels alone.
-      - Kinds are deployment, statefulset, daemonset, replicaset and job, and their short names.
+      - Kinds are deployment, statefulset, daemonset, replicaset, job and cronjob, and their short
+        names.
     type: str
   label_selectors:
     description:

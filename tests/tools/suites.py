@@ -164,7 +164,7 @@ def types() -> list[Step]:
     environment = ensure("newest")
     config = f"--config-file={ROOT / 'pyproject.toml'}"
     cache = f"--cache-dir={CACHE / 'mypy'}"
-    plugins = ("action", "module_utils", "modules", "plugin_utils")
+    plugins = tuple(folder.name for folder in sorted((ROOT / "plugins").iterdir()) if folder.is_dir())
     packages = [
         f"plugins.{name}" for name in plugins if any((ROOT / "plugins" / name).rglob("*.py"))
     ]
