@@ -33,6 +33,7 @@ __all__ = [
     "Spec",
     "TargetOptions",
     "WaitOptions",
+    "check_name",
 ]
 
 Profile: TypeAlias = Literal["general", "baseline", "restricted", "netadmin", "sysadmin"]
@@ -131,6 +132,15 @@ _LONGEST_LIFETIME = 7 * 24 * 3600
 _MOST_CONCURRENCY = 128
 
 
+def check_name(option: str, value: str | None) -> None:
+    """Raise OptionError for a value that no object can be named; None and "" are for the caller."""
+    if value and not _OBJECT_NAME.fullmatch(value):
+        raise OptionError(
+            f"{option}={value!r} is not the name of an object of Kubernetes: those hold lower case "
+            "letters, digits, dots and dashes only."
+        )
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     """An AWX survey that was left empty sends "" where a playbook would omit the option."""
     return tuple(str(item) for item in value or () if str(item) != "")
@@ -181,11 +191,7 @@ class TargetOptions:
         )
         for option, values in (("namespace", (options.namespace,)), ("name", options.name)):
             for value in values:
-                if value is not None and not _OBJECT_NAME.fullmatch(value):
-                    raise OptionError(
-                        f"{option}={value!r} is not the name of an object of Kubernetes: those "
-                        "hold lower case letters, digits, dots and dashes only."
-                    )
+                check_name(option, value)
         if options.all_namespaces and options.namespace:
             raise OptionError(
                 f"all_namespaces=true and namespace={options.namespace} exclude each other: "

@@ -17,7 +17,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._access.rules impor
     CapabilityName,
     rules,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._options import OptionError
+from ansible_collections.kubedebug.core.plugins.module_utils._options import (
+    OptionError,
+    check_name,
+)
 
 __all__ = [
     "ACCESS_SPEC",
@@ -112,6 +115,11 @@ class AccessOptions:
         return options
 
     def _check(self) -> None:
+        check_name("name", self.name)
+        check_name("service_account", self.account)
+        check_name("service_account_namespace", self.account_namespace)
+        for namespace in self.namespaces:
+            check_name("namespaces", namespace)
         if self.kubeconfig_path and not self.account:
             raise OptionError(
                 "kubeconfig_path needs service_account: the kubeconfig is for that account."

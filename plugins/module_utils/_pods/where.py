@@ -117,6 +117,8 @@ def _describe(error: Exception) -> str:
     if isinstance(error, jmespath_errors.ArityError):
         return str(error)
     if isinstance(error, jmespath_errors.ParseError):
+        if error.token_type == "EOF":
+            return "the expression is incomplete"
         return f"unexpected {error.token_value!r}"
     if isinstance(error, jmespath_errors.JMESPathTypeError):
         return (

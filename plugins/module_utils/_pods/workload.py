@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import NotFound
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import TargetError
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import explain_forbidden
 
 __all__ = ["Members", "Workload", "members", "owned_by", "parse_workload", "selector_text"]
 
@@ -95,9 +97,22 @@ def parse_workload(text: str) -> Workload:
 def members(client: Client, namespace: str, workload: Workload) -> Members:
     """Read the workload, and what stands between it and its pods.
 
-    Raises TargetError when it does not exist, ApiError when it may not be read.
+    Raises TargetError when it does not exist, Refused with the missing rule when RBAC hides it.
     """
     kind = _KINDS[workload.kind]
+    with explain_forbidden(client, _rules(kind, namespace, workload.name)):
+        return _members(client, namespace, workload, kind)
+
+
+def _rules(kind: _Kind, namespace: str, name: str) -> list[Rule]:
+    group = kind.group.partition("/")[0]
+    rules = [Rule(verb="get", group=group, resource=kind.plural, namespace=namespace, name=name)]
+    if kind.between:
+        rules.append(Rule(verb="list", group=group, resource=kind.between, namespace=namespace))
+    return rules
+
+
+def _members(client: Client, namespace: str, workload: Workload, kind: _Kind) -> Members:
     base = f"/apis/{kind.group}/namespaces/{quote(namespace, safe='')}"
     try:
         found = client.get(f"{base}/{kind.plural}/{quote(workload.name, safe='')}")

@@ -115,6 +115,13 @@ def test_what_is_compared_is_ours_alone() -> None:
             "token_seconds=599 is out of range: give 600",
             id="short token",
         ),
+        pytest.param({"users": ["a"], "name": "a/b"}, "name='a/b' is not", id="name"),
+        pytest.param({"service_account": "A b"}, "service_account='A b' is not", id="account"),
+        pytest.param(
+            {"users": ["a"], "namespaces": ["ok", "Not A Name"]},
+            "namespaces='Not A Name' is not",
+            id="namespace",
+        ),
     ],
 )
 def test_what_cannot_be_meant(params: dict[str, Any], message: str) -> None:
