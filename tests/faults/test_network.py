@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from e2ekit.cluster import Space
 from e2ekit.playbooks import Playbooks
-from e2ekit.proxy import Answer, Cut, FaultProxy, Slow
+from e2ekit.proxy import Answer, Cut, FaultProxy, Held, Slow
 
 __all__: list[str] = []
 
@@ -82,6 +83,44 @@ def test_a_passing_failure_is_ridden_out(
     assert opened.pod["entry"]["exit_code"] == 0
     (entry,) = space.entries("web")
     assert opened.pod["debugger"] == entry["name"]
+
+
+@pytest.mark.parametrize("answer", [_GONE, _GONE_EVENT], ids=["answer", "event"])
+def test_a_watch_whose_version_is_too_old_begins_with_a_new_list(
+    space: Space, play: Playbooks, proxy: FaultProxy, answer: Answer
+) -> None:
+    space.web()
+    proxy.inject(_WATCH, answer, times=1)
+
+    play.task("ephemeral_container", _debugger(space, command=["sleep", "2"], wait_for="finished"))
+
+    watches = [at for at, line in enumerate(proxy.requests) if re.search(_WATCH, line)]
+    lists = [at for at, line in enumerate(proxy.requests) if re.search(_LIST, line)]
+    assert any(watches[0] < at < watches[1] for at in lists), proxy.requests
+
+
+def test_another_controller_that_is_faster_is_joined(
+    space: Space, play: Playbooks, proxy: FaultProxy
+) -> None:
+    """Both have seen a pod without a debugger; the patch of one comes after that of the other."""
+    space.web()
+    held = Held()
+    proxy.inject(_PATCH, held, times=1)
+    args = _debugger(space, owner="alice")
+    task = {"name": "Task", "kubedebug.core.ephemeral_container": args}
+
+    slower = play.start(play.write([task]))
+    assert held.reached.wait(60), proxy.requests
+    direct = {**args, "kubeconfig": str(space.cluster.kubeconfig)}
+    faster = play.task("ephemeral_container", direct)
+    held.release.set()
+    run = slower.wait()
+
+    assert run.rc == 0, run.failure
+    assert faster.pod["action"] == "created"
+    assert run.task("Task").pod["action"] == "reused"
+    assert run.task("Task").pod["debugger"] == faster.pod["debugger"]
+    assert len(space.entries("web")) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from e2ekit.certificates import Authority
 
-__all__ = ["Answer", "Cut", "Fault", "FaultProxy", "Slow"]
+__all__ = ["Answer", "Cut", "Fault", "FaultProxy", "Held", "Slow"]
 
 _CHUNK = 65536
 # Seconds without a byte after which a relay ends; nothing here is silent for so long.
@@ -72,12 +72,23 @@ class Slow:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Pass the request on when the test says so, which hears by `reached` that it has come."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+Does: TypeAlias = Answer | Cut | Held | Slow
+
+
 @dataclass(kw_only=True)
 class Fault:
     """What to do to requests whose ``METHOD path?query`` *matches* finds; *times* of them."""
 
     matches: str
-    does: Answer | Cut | Slow
+    does: Does
     times: int = 1_000_000
     met: int = 0
 
@@ -105,7 +116,7 @@ class FaultProxy:
     def url(self) -> str:
         return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def inject(self, matches: str, does: Answer | Cut | Slow, *, times: int = 1_000_000) -> Fault:
+    def inject(self, matches: str, does: Does, *, times: int = 1_000_000) -> Fault:
         """Add a fault; the first that matches a request is the one that it meets."""
         fault = Fault(matches=matches, does=does, times=times)
         self.faults.append(fault)
@@ -170,13 +181,16 @@ class FaultProxy:
             return
         if isinstance(does, Slow):
             self._closed.wait(does.seconds)
+        if isinstance(does, Held):
+            does.reached.set()
+            does.release.wait(_SILENCE)
         with self._kept(socket.create_connection(self._upstream, timeout=_SILENCE)) as plain:
             server = self._to_server.wrap_socket(plain, server_hostname=self._upstream[0])
             with self._kept(server):
                 server.sendall(_one_request(head) + body)
                 self._relay(client, server, does if isinstance(does, Cut) else None)
 
-    def _fault_of(self, line: str) -> Answer | Cut | Slow | None:
+    def _fault_of(self, line: str) -> Does | None:
         with self._lock:
             self.requests.append(line)
             for fault in self.faults:
