@@ -29,6 +29,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.libraries import preload
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
     Result,
@@ -37,6 +38,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
 )
 
 __all__ = ["UseCaseAction", "same_interpreter"]
+
+# Ansible loads an action in the controller's process and runs it in a fork of it for each task.
+preload()
 
 _LOCAL = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
 _DISCOVERED = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")

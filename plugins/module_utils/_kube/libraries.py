@@ -10,12 +10,13 @@ module's process, and is left to the kubeconfigs that have an `auth-provider` (s
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from types import ModuleType
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import LibraryMissing
 
-__all__ = ["REQUIREMENT", "require"]
+__all__ = ["REQUIREMENT", "preload", "require"]
 
 REQUIREMENT = "kubernetes>=33.1.0"
 """What `pip install` is asked for; the oldest client that the tests run with."""
@@ -27,3 +28,14 @@ def require(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise LibraryMissing("kubernetes", requirement=REQUIREMENT, cause=str(error)) from None
+
+
+def preload() -> None:
+    """Import what each request needs, for a process whose children make the requests.
+
+    Each task of Ansible is a fork of the controller; what the controller has not imported, every
+    fork imports for itself. What is missing is told by `require`, when it is needed.
+    """
+    for module in ("urllib3", "yaml"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
