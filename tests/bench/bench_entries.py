@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ephemeral entries of a cluster with many pods against `kubectl get pods -A -o json` and jq.
+
+Run:  make bench ARGS=bench_entries
+      (or, in an environment with the collection: python tests/bench/bench_entries.py --pods 5000)
+
+The pods are on no node (schedulerName: none); their status is that of running pods, written by
+hand, so that they are as large as real ones. One in a hundred has an ephemeral entry. Ours is the
+use case of `ephemeral_container_info` in a process of its own, from the start of Python to its
+end, as is kubectl's; the memory is the most that each process had, jq's (or Python's, where there
+is no jq) beside kubectl's. The time of a bare start of Python is told, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from typing import Any
+
+import benchkit
+
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+
+_SELECT = "[.items[] | select(.spec.ephemeralContainers) | {m: .metadata.name, s: .status}]"
+_SELECT_IN_PYTHON = (
+    "import json, sys; print(json.dumps([[p['metadata']['name'], p['status']] "
+    "for p in json.load(sys.stdin)['items'] if p['spec'].get('ephemeralContainers')]))"
+)
+_OURS = """
+import json, sys
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.info import (
+    EPHEMERAL_CONTAINER_INFO as use_case,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._usecase import Context
+spec = {name: dict(option) for name, option in use_case.spec.argument_spec.items()}
+params = ArgumentSpecValidator(spec).validate({"all_namespaces": True}).validated_parameters
+if sys.argv[1:] != ["idle"]:
+    print(json.dumps(use_case.run(params, Context()).as_dict()))
+"""
+_EVERY = 100
+
+
+def _template(api: Any, space: str) -> dict[str, Any]:
+    """A real running pod, from which the others get their size."""
+    benchkit.web_pods(api, space, 1)
+    pod: dict[str, Any] = api.get(f"/api/v1/namespaces/{space}/pods/web-0")
+    return pod
+
+
+def _fill(api: Any, space: str, count: int) -> None:
+    model = _template(api, space)
+    pods = f"/api/v1/namespaces/{space}/pods"
+    print(f"Writing {count} pods ...", file=sys.stderr)
+
+    def make(number: int) -> None:
+        name = f"still-{number}"
+        made = {
+            "metadata": {"name": name, "labels": {"app": "still"}},
+            "spec": {"containers": model["spec"]["containers"], "schedulerName": "none"},
+        }
+        made["spec"]["containers"][0].pop("volumeMounts", None)
+        api.post(pods, made)
+        if number % _EVERY == 0:
+            entry = {"name": "debugger", "image": benchkit.TOOLBOX, "command": ["sleep", "60"]}
+            body = {"spec": {"ephemeralContainers": [entry]}}
+            api.patch(f"{pods}/{name}/ephemeralcontainers", body)
+        status = {key: value for key, value in model["status"].items() if not key.startswith("o")}
+        api.patch(f"{pods}/{name}/status", {"status": status})
+
+    for outcome in fan_out(make, range(count), limit=16):
+        outcome.unwrap()
+
+
+def _ours(*arguments: str) -> benchkit.Cost:
+    return benchkit.measure([sys.executable, "-c", _OURS, *arguments])
+
+
+def _filter() -> list[str]:
+    return ["jq", _SELECT] if shutil.which("jq") else [sys.executable, "-c", _SELECT_IN_PYTHON]
+
+
+def _peer() -> benchkit.Cost:
+    """Kubectl and the filter, with the memory of both at once."""
+    listing = benchkit.kubectl("get", "pods", "--all-namespaces", "--output=json")
+    return benchkit.measure_pipe(listing, _filter())
+
+
+def _peer_idle() -> benchkit.Cost:
+    """The two with nothing to do."""
+    listing = benchkit.kubectl("get", "pods", "--output=json", "--field-selector=metadata.name=-")
+    return benchkit.measure_pipe(listing, _filter())
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pods", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    kinds = ("ours", "peer", "idle", "peer idle")
+    costs: dict[str, list[benchkit.Cost]] = {kind: [] for kind in kinds}
+
+    def run(kind: str, cost: benchkit.Cost) -> float:
+        costs[kind].append(cost)
+        return cost.seconds
+
+    with benchkit.client() as api, benchkit.namespace(api) as space:
+        _fill(api, space, options.pods)
+        ours, peer, idle, peer_idle = benchkit.in_turns(
+            options.rounds,
+            lambda _round: run("ours", _ours()),
+            lambda _round: run("peer", _peer()),
+            lambda _round: run("idle", _ours("idle")),
+            lambda _round: run("peer idle", _peer_idle()),
+        )
+    memory = {kind: max(cost.mebibytes for cost in each) for kind, each in costs.items()}
+    figures = [
+        benchkit.Figure(
+            what=f"time, {options.pods} pods / kubectl and filter", unit="s", ours=ours, peer=peer
+        ),
+        benchkit.Figure(
+            what="the same without the starts",
+            unit="s",
+            ours=ours - idle,
+            peer=peer - peer_idle,
+            hold=10,
+        ),
+        benchkit.Figure(what="memory", unit="MiB", ours=memory["ours"], peer=memory["peer"]),
+        benchkit.Figure(
+            what="the same without the starts",
+            unit="MiB",
+            ours=memory["ours"] - memory["idle"],
+            peer=memory["peer"] - memory["peer idle"],
+            hold=10,
+        ),
+    ]
+    benchkit.report("Ephemeral entries of a cluster", figures, rounds=options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benches share: timing in turns, pods to work on, playbooks to run, and a table.
+
+A bench compares with a peer in the same run, A B A B, and prints the ratio of the medians. It
+never fails because of a time: machines differ, and a slow one is no defect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import NotFound
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+
+__all__ = [
+    "Cost",
+    "Figure",
+    "client",
+    "in_turns",
+    "kubectl",
+    "measure",
+    "measure_pipe",
+    "namespace",
+    "playbook",
+    "report",
+    "wait",
+    "web_pods",
+]
+
+TOOLBOX = os.environ.get("KUBEDEBUG_TOOLBOX_IMAGE", "localhost/kubedebug/toolbox:dev")
+WEB = os.environ.get("KUBEDEBUG_WEB_IMAGE", "localhost/kubedebug/web:dev")
+
+_START_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time in seconds, and the most memory of the process in MiB (0 where not measured)."""
+
+    seconds: float
+    mebibytes: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of the table: what of ours against what of the peer's, and the ratio to hold."""
+
+    what: str
+    unit: str
+    ours: float
+    peer: float
+    hold: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.peer / self.ours if self.ours > 0 else float("inf")
+
+
+def measure(argv: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Cost:
+    """Run a program to its end and measure it; raises RuntimeError with its output if it fails."""
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            list(argv),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environ or {})},
+        )
+        _pid, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            text = output.read()[-2000:].decode("utf-8", "replace")
+            raise RuntimeError(f"{shlex.join(argv)[:200]} ended with {process.returncode}:\n{text}")
+    return Cost(seconds=seconds, mebibytes=usage.ru_maxrss / 1024)
+
+
+def measure_pipe(first: Sequence[str], second: Sequence[str]) -> Cost:
+    """Run `first | second` and measure the time of both and the sum of their memory."""
+    start = time.perf_counter()
+    with subprocess.Popen(list(first), stdout=subprocess.PIPE) as source:
+        sink = subprocess.Popen(list(second), stdin=source.stdout, stdout=subprocess.DEVNULL)
+        if source.stdout is not None:
+            source.stdout.close()
+        memory = 0.0
+        for process in (source, sink):
+            _pid, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            memory += usage.ru_maxrss / 1024
+    if source.returncode or sink.returncode:
+        raise RuntimeError(f"{shlex.join(first)[:200]} | {shlex.join(second)[:200]} failed")
+    return Cost(seconds=time.perf_counter() - start, mebibytes=memory)
+
+
+def in_turns(rounds: int, *runs: Callable[[int], float]) -> list[float]:
+    """Call each run once a round, in turns, and return the median of each."""
+    taken: list[list[float]] = [[] for _run in runs]
+    for number in range(rounds):
+        for index, run in enumerate(runs):
+            taken[index].append(run(number))
+            print(".", end="", flush=True, file=sys.stderr)
+    print(file=sys.stderr)
+    return [statistics.median(each) for each in taken]
+
+
+def kubectl(*argv: str) -> list[str]:
+    """The command line of kubectl."""
+    return [*shlex.split(os.environ.get("KUBEDEBUG_KUBECTL", "kubectl")), *argv]
+
+
+def client() -> Client:
+    """A client of the cluster of KUBECONFIG."""
+    return Client(AuthOptions())
+
+
+@contextmanager
+def namespace(api: Client) -> Iterator[str]:
+    """A namespace of a random name, gone with all its pods at the end."""
+    name = f"kubedebug-bench-{secrets.token_hex(3)}"
+    api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    try:
+        yield name
+    finally:
+        print(f"Removing namespace {name} ...", file=sys.stderr)
+        pods = f"/api/v1/namespaces/{name}/pods"
+        now = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+        api.delete(pods, now)
+        api.delete(f"/api/v1/namespaces/{name}")
+        wait(lambda: _is_gone(api, f"/api/v1/namespaces/{name}"), "its end")
+
+
+def _is_gone(api: Client, path: str) -> bool:
+    try:
+        api.get(path)
+    except NotFound:
+        return True
+    return False
+
+
+def web_pods(api: Client, space: str, count: int) -> list[str]:
+    """Have *count* running pods of a web server, and return their names."""
+    names = [f"web-{number}" for number in range(count)]
+    pods = f"/api/v1/namespaces/{space}/pods"
+    print(f"Starting {count} pods in namespace {space} ...", file=sys.stderr)
+    account = f"/api/v1/namespaces/{space}/serviceaccounts/default"
+    wait(lambda: not _is_gone(api, account), "its service account")
+    made = fan_out(lambda name: api.post(pods, _web_pod(name)), names, limit=16)
+    for outcome in made:
+        outcome.unwrap()
+    wait(lambda: _running(api, pods) == count, f"{count} running pods")
+    return names
+
+
+def _running(api: Client, pods: str) -> int:
+    return sum(pod["status"].get("phase") == "Running" for pod in api.list(pods))
+
+
+def _web_pod(name: str) -> dict[str, Any]:
+    container = {"name": "web", "image": WEB, "imagePullPolicy": "IfNotPresent"}
+    return {
+        "metadata": {"name": name, "labels": {"app": "web"}},
+        "spec": {
+            "containers": [container],
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+        },
+    }
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    """Ask until *condition* is true; raises RuntimeError when it takes too long."""
+    deadline = time.monotonic() + _START_TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no sign of {what} after {_START_TIMEOUT:.0f} s")
+        time.sleep(0.2)
+
+
+def playbook(tasks: Sequence[Mapping[str, Any]]) -> float:
+    """Run *tasks* on localhost in one ansible-playbook, and return its seconds of wall time.
+
+    The interpreter is named, so that no task pays for a search, and pipelining is on, which is
+    what makes modules fastest.
+    """
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": list(tasks),
+    }
+    folder = Path(tempfile.mkdtemp(prefix="kubedebug-bench-"))
+    try:
+        path = folder / "play.yml"
+        path.write_text(json.dumps([play]), encoding="utf-8")
+        argv = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(path)]
+        return measure(argv, environ=_playbook_environ()).seconds
+    finally:
+        shutil.rmtree(folder)
+
+
+def _playbook_environ() -> dict[str, str]:
+    collections = [os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]
+    # kubernetes.core is in the package `ansible`, in this environment or in one of its own.
+    collections.append(os.environ.get("KUBEDEBUG_PEER_SITE_PACKAGES", ""))
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": ":".join(path for path in collections if path),
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+    }
+
+
+def report(title: str, figures: Sequence[Figure], *, rounds: int) -> None:
+    """Print the table of a bench, with the machine that it was measured on."""
+    print(f"\n{title} ({rounds} rounds in turns, medians)")
+    print(f"{'':46}{'ours':>12}{'peer':>12}{'ratio':>9}{'hold':>8}")
+    for figure in figures:
+        hold = "" if figure.hold is None else f"{figure.hold:g}x"
+        both = "".join(f"{value:>8.3f} {figure.unit:3}" for value in (figure.ours, figure.peer))
+        print(f"{figure.what:46}{both}{figure.ratio:>8.1f}x{hold:>8}")
+    print(f"machine: {_machine()}\n")
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} x {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
