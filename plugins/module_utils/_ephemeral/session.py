@@ -170,7 +170,9 @@ def _named(pod: Mapping[str, Any], name: str | None) -> Entry | None:
 
 
 def _await(client: Client, sessions: list[Session], plan: Plan) -> list[Session]:
-    waiting = [session for session in sessions if session.error is None]
+    waiting = [
+        session for session in sessions if session.error is None and not _is_there(session, plan)
+    ]
     waited = wait_for_entries(
         client,
         [(session.target, str(session.debugger)) for session in waiting],
@@ -183,6 +185,20 @@ def _await(client: Client, sessions: list[Session], plan: Plan) -> list[Session]
         id(session): result for session, result in zip(waiting, waited, strict=True)
     }
     return [_settled(session, results.get(id(session))) for session in sessions]
+
+
+def _is_there(session: Session, plan: Plan) -> bool:
+    """Whether the pod, as it was read for this task, has the debugger running already.
+
+    A watch would cost another connection and two requests, to see the same again.
+    """
+    entry = session.entry
+    return (
+        session.action == "reused"
+        and plan.goal == "running"
+        and entry is not None
+        and entry.state == "running"
+    )
 
 
 def _settled(session: Session, waited: Waited | None) -> Session:
