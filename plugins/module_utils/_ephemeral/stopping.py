@@ -12,8 +12,9 @@ process namespace PID 1 is the application.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
     Entry,
@@ -21,6 +22,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries 
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import STOPPER
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
+    Waited,
     wait_for_entries,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec as kube_exec
@@ -68,7 +70,8 @@ def stop_debuggers(
     refused = {
         index: outcome.error for index, outcome in enumerate(signalled) if outcome.error is not None
     }
-    verify = [index for index in range(len(running)) if index not in refused]
+    # A pod that is gone before the watch begins never shows up in it.
+    verify = [index for index, outcome in enumerate(signalled) if outcome.value]
     waited = wait_for_entries(
         client,
         [(running[index][0], running[index][1].name) for index in verify],
@@ -80,13 +83,24 @@ def stop_debuggers(
     return [
         Stopped(target=target, entry=entry, error=refused[index])
         if index in refused
-        else Stopped(target=target, entry=ended[index].entry or entry, error=ended[index].error)
+        else _stopped(target, entry, ended.get(index, Waited()))
         for index, (target, entry) in enumerate(running)
     ]
 
 
-def _signal(client: Client, target: Target, entry: Entry, grace: int) -> None:
-    """Signal a debugger, and once more where the connection broke while it runs on."""
+def _stopped(target: Target, entry: Entry, waited: Waited) -> Stopped:
+    last = waited.entry or entry
+    if waited.error is None:
+        # What went with its pod was perhaps never seen to end.
+        last = replace(last, state="finished")
+    return Stopped(target=target, entry=last, error=waited.error)
+
+
+def _signal(client: Client, target: Target, entry: Entry, grace: int) -> bool:
+    """Signal a debugger, and once more where the connection broke while it runs on.
+
+    False when the pod is gone, and the debugger with it.
+    """
     for repeated in (False, True):
         try:
             kube_exec.run(
@@ -101,11 +115,12 @@ def _signal(client: Client, target: Target, entry: Entry, grace: int) -> None:
         except ExecInterrupted:
             # The connection goes down together with the container that it was opened in, or by
             # itself and before the signal was sent, which does no harm a second time.
-            if not _runs(client, target, entry.name):
-                return
+            pod = _pod(client, target)
+            if pod is None or not _runs(pod, entry.name):
+                return pod is not None
         except ExecStartFailed as error:
             if repeated:
-                return
+                return True
             raise DebugError(
                 f"{target.ref}: debugger {entry.name} cannot be stopped, because its image "
                 f"{entry.image} has no sh to send a signal with ({error.msg}). It ends by itself "
@@ -113,14 +128,20 @@ def _signal(client: Client, target: Target, entry: Entry, grace: int) -> None:
             ) from error
         except (ExecError, NotFound):
             # Whether the debugger has ended is for the watch to say.
-            return
+            return _pod(client, target) is not None
         else:
-            return
+            return True
+    return True
 
 
-def _runs(client: Client, target: Target, name: str) -> bool:
+def _pod(client: Client, target: Target) -> Mapping[str, Any] | None:
+    """The pod as it is now; None where it is gone, also where another one has its name."""
     try:
         pod = client.get(target.path)
     except NotFound:
-        return False
+        return None
+    return pod if pod["metadata"]["uid"] == target.uid else None
+
+
+def _runs(pod: Mapping[str, Any], name: str) -> bool:
     return any(each.name == name and each.state == "running" for each in entries(pod))
