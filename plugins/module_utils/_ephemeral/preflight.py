@@ -101,11 +101,7 @@ def check(
         client,
         [rule for target in first.values() for rule in debug_rules(target.namespace, target.name)],
     )
-    chosen = (
-        proposals
-        if every_pod
-        else list({_kin(proposal.target): proposal for proposal in reversed(proposals)}.values())
-    )
+    chosen = proposals if every_pod else _first_of_each_kin(proposals)
     outcomes = fan_out(
         lambda proposal: _dry_run(client, proposal.target, proposal.entry),
         chosen,
@@ -124,6 +120,13 @@ def check(
         more = ", ".join(other.target.ref for other, _error in refused[1:5])
         raise Refused(f"{explained.msg} {len(refused) - 1} more are refused, too: {more}.")
     raise explained
+
+
+def _first_of_each_kin(proposals: Sequence[Proposal]) -> list[Proposal]:
+    chosen: dict[str, Proposal] = {}
+    for proposal in proposals:
+        chosen.setdefault(_kin(proposal.target), proposal)
+    return list(chosen.values())
 
 
 def _kin(target: Target) -> str:
