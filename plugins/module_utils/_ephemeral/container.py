@@ -164,7 +164,7 @@ def _stop(
     diff = tuple(_stop_diff(done) for done in stopped if done.error is None)
     data = {"pods": _stop_results(targets, stopped, check_mode)}
     result = Result(changed=bool(diff), data=data, diff=diff)
-    raise_failures([done.error for done in stopped], result, what="Stopping the debugger")
+    raise_failures([done.error for done in stopped], result, what="Stopping", each="debuggers")
     return result
 
 

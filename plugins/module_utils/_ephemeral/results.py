@@ -106,15 +106,20 @@ def session_diff(sessions: Sequence[Session]) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def raise_failures(errors: Sequence[DebugError | None], result: Result, *, what: str) -> None:
-    """Fail the task when a pod failed, with the first reasons; *result* stays, warnings too."""
+def raise_failures(
+    errors: Sequence[DebugError | None], result: Result, *, what: str, each: str = "pods"
+) -> None:
+    """Fail the task when a pod failed, with the first reasons; *result* stays, warnings too.
+
+    *each* is the plural of what *errors* has one item for.
+    """
     failed = [error for error in errors if error is not None]
     if not failed:
         return
     # The same reason on many pods is told once for each pod, but only so many times.
     reasons = " / ".join(error.msg for error in failed[:_MOST_REASONS])
     if len(errors) > 1:
-        reasons = f"{what} failed on {len(failed)} of {len(errors)} pods: {reasons}"
+        reasons = f"{what} failed on {len(failed)} of {len(errors)} {each}: {reasons}"
     if len(failed) > _MOST_REASONS:
         reasons += f" / and {len(failed) - _MOST_REASONS} more, see pods in the result."
     warnings = {"warnings": list(result.warnings)} if result.warnings else {}
