@@ -14,6 +14,10 @@ Which processes are "the container's": those in the same mount namespace as the 
 of ``/proc/N/ns/mnt``; where that may not be read (a process of another user, a zombie), a process
 belongs to the container if its parent does. So in a process namespace that is shared with the
 target, where PID 1 is the application, no process of the application is ever signalled.
+
+The scripts wait for all that they start. What a command of the user leaves without a parent becomes
+a child of PID 1, and an application that is PID 1 and does not wait keeps it as a zombie when it
+ends; ``kubectl exec`` has the same effect, and no shell can prevent it.
 """
 
 from __future__ import annotations
