@@ -117,9 +117,10 @@ class AccessOptions:
     def _check(self) -> None:
         check_name("name", self.name)
         check_name("service_account", self.account)
-        check_name("service_account_namespace", self.account_namespace)
         for namespace in self.namespaces:
             check_name("namespaces", namespace)
+        # Its default is one of the namespaces, so these are told first.
+        check_name("service_account_namespace", self.account_namespace)
         if self.kubeconfig_path and not self.account:
             raise OptionError(
                 "kubeconfig_path needs service_account: the kubeconfig is for that account."
