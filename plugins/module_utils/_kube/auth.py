@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.cluster import ClusterConfig
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.kubeconfig import is_content
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.resolve import (
     SERVICE_ACCOUNT,
     ServiceAccount,
@@ -172,8 +173,8 @@ def load_configuration(
 def secrets(auth: AuthOptions) -> set[str]:
     """Return every value of the options that Ansible must not print, for its no_log_values.
 
-    It covers what `no_log` of an option cannot: a kubeconfig that is a dictionary, and the
-    password in a proxy's URL.
+    It covers what `no_log` of an option cannot: a kubeconfig that is a dictionary, or a
+    text by mistake, and the password in a proxy's URL.
     """
     found = {auth.api_key, auth.password}
     headers = auth.proxy_headers or {}
@@ -184,6 +185,8 @@ def secrets(auth: AuthOptions) -> set[str]:
         found |= _url_secrets(auth.proxy)
     if isinstance(auth.kubeconfig, Mapping):
         found |= set(_kubeconfig_secrets(auth.kubeconfig))
+    elif auth.kubeconfig and is_content(auth.kubeconfig):
+        found.add(auth.kubeconfig)
     return {value for value in found if value}
 
 

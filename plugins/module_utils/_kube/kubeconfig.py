@@ -21,9 +21,10 @@ from typing import Any
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import ConfigError, clean
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.libraries import require
 
-__all__ = ["Entry", "Kubeconfig", "Selection", "expand"]
+__all__ = ["Entry", "Kubeconfig", "Selection", "expand", "is_content"]
 
 _LISTS = ("clusters", "contexts", "users")
+_LONGEST_PATH = 1024
 
 
 def expand(path: str, environ: Mapping[str, str]) -> Path:
@@ -32,6 +33,15 @@ def expand(path: str, environ: Mapping[str, str]) -> Path:
     if home and (path == "~" or path.startswith("~/")):
         return Path(home + path[1:])
     return Path(path).expanduser()
+
+
+def is_content(text: str) -> bool:
+    """Whether a text is a kubeconfig, maybe in base64, and no path: then no one may be shown it."""
+    return (
+        "\n" in text.strip()
+        or text.lstrip().startswith("{")
+        or any(len(path) > _LONGEST_PATH for path in text.split(os.pathsep))
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,11 @@ class Kubeconfig:
 
         Raises ConfigError when none of them is there, or one cannot be read.
         """
+        if is_content(paths):
+            raise ConfigError(
+                f"{origin} holds the text of a kubeconfig where the path of a file is meant. Give "
+                "the path, or a dictionary (as of the filter from_yaml)."
+            )
         wanted = [expand(path, environ) for path in paths.split(os.pathsep) if path]
         found = [path for path in wanted if path.exists()]
         if not found:

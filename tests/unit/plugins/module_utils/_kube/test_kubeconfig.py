@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
     AuthOptions,
     load_configuration,
+    secrets,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import ConfigError
 
@@ -152,6 +153,21 @@ def test_a_context_that_is_not_there_lists_those_that_are(tmp_path):
         f"kubeconfig ({path}) has no context nope, which context asks for. Correct the kubeconfig "
         "or the option context; its contexts are a."
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"apiVersion: v1\nusers: [{SECRET}]\n", id="yaml"),
+        pytest.param(f' {{"users": ["{SECRET}"]}}', id="json"),
+        pytest.param(SECRET * 200, id="base64"),
+    ],
+)
+def test_a_text_where_a_path_is_meant_is_not_shown(text):
+    with pytest.raises(ConfigError, match="kubeconfig holds the text") as caught:
+        load(text)
+    assert SECRET not in caught.value.msg
+    assert secrets(AuthOptions(kubeconfig=text)) == {text}
 
 
 def test_a_kubeconfig_that_is_not_there(tmp_path):
