@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AUTH_SPEC
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    clean,
+)
 
 __all__ = [
     "DEBUGGER_SPEC",
@@ -128,6 +131,17 @@ DEBUGGER_SPEC: dict[str, dict[str, Any]] = {
 
 # Source: k8s.io/apimachinery, pkg/util/validation (IsDNS1123Subdomain).
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+# Source: github.com/distribution/reference, regexp.go (ReferenceRegexp). The API server would take
+# a name that is none, and it would stay in the pod as an entry that cannot start.
+_PATH_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    r"(?:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
+    rf"{_PATH_PART}(?:/{_PATH_PART})*(?::\w[\w.-]{{0,127}})?"
+    r"(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9A-Fa-f]{32,})?",
+    re.ASCII,
+)
+_SHOWN = 120
+_LONGEST_MARK = 512
 _LONGEST_LIFETIME = 7 * 24 * 3600
 _MOST_CONCURRENCY = 128
 
@@ -136,18 +150,36 @@ def check_name(option: str, value: str | None) -> None:
     """Raise OptionError for a value that no object can be named; None and "" are for the caller."""
     if value and not _OBJECT_NAME.fullmatch(value):
         raise OptionError(
-            f"{option}={value!r} is not the name of an object of Kubernetes: those hold lower case "
-            "letters, digits, dots and dashes only."
+            f"{option}={_shown(value)} is not the name of an object of Kubernetes: those hold "
+            "lower case letters, digits, dots and dashes only."
         )
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """An AWX survey that was left empty sends "" where a playbook would omit the option."""
-    return tuple(str(item) for item in value or () if str(item) != "")
+    """An AWX survey that was left empty sends "" where a playbook would omit the option.
+
+    White space is as empty: for the API server such a selector means every pod.
+    """
+    return tuple(str(item) for item in value or () if str(item).strip())
 
 
 def _text(value: Any) -> str | None:
     return None if value in (None, "") else str(value)
+
+
+def _mark(option: str, value: Any) -> str | None:
+    """What stands in a debugger's environment is one line: so it reads back as it was written."""
+    text = clean(_text(value) or "", limit=_LONGEST_MARK + 1)
+    if len(text) > _LONGEST_MARK:
+        raise OptionError(
+            f"{option} is too long: it stands in the debugger's environment, give at most "
+            f"{_LONGEST_MARK} characters."
+        )
+    return text or None
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 def _within(option: str, value: int, low: int, high: int, unit: str = "") -> int:
@@ -259,16 +291,23 @@ class DebuggerOptions:
             stdin=bool(params.get("stdin", False)),
             tty=bool(params.get("tty", False)),
             lifetime=_within("lifetime", params["lifetime"], 0, _LONGEST_LIFETIME, " seconds"),
-            owner=_text(params["owner"]),
-            reason=_text(params["reason"]),
-            ticket=_text(params["ticket"]),
+            owner=_mark("owner", params["owner"]),
+            reason=_mark("reason", params["reason"]),
+            ticket=_mark("ticket", params["ticket"]),
         )
         options._check()
         return options
 
     def _check(self) -> None:
-        if not self.image.strip() or self.image != self.image.strip():
-            raise OptionError(f"image={self.image!r} is not the name of an image.")
+        if not _IMAGE.fullmatch(self.image):
+            raise OptionError(
+                f"image={_shown(self.image)} is not the name of an image: write it as in "
+                f"{DEFAULT_IMAGE}."
+            )
+        if self.command and not self.command[0]:
+            raise OptionError("command begins with an empty text: give the command as a list.")
+        if any("\0" in word for word in (*self.command, *self.args)):
+            raise OptionError("command and args cannot hold a NUL character: leave it out.")
         if self.args and self.lifetime:
             raise OptionError(
                 "args goes to the entry point of the image, which the collection cannot bound in "
@@ -287,5 +326,7 @@ def _env_text(key: Any, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
+        if "\0" in str(value):
+            raise OptionError(f"env: the value of {key} holds a NUL character: leave it out.")
         return str(value)
     raise OptionError(f"env: the value of {key} is a {type(value).__name__}: give a text.")

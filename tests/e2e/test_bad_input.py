@@ -13,28 +13,11 @@ from typing import Any
 
 import pytest
 from e2ekit import manifests
-from e2ekit.certificates import Authority
 from e2ekit.cluster import Space
-from e2ekit.fixtures import NewPlay, NewSpace
-from e2ekit.playbooks import Playbooks, TaskResult
+from e2ekit.playbooks import Playbooks
+from e2ekit.refusals import check_refusal, task_args
 
 __all__: list[str] = []
-
-_FOREVER = 600
-
-
-def _args(space: Space, args: dict[str, Any], *, module: str) -> dict[str, Any]:
-    common: dict[str, Any] = {"namespace": space.name, "name": "web"}
-    if module != "ephemeral_container_info":
-        common = {**common, "image": space.cluster.toolbox, "wait_timeout": _FOREVER}
-    return {key: value for key, value in {**common, **args}.items() if value is not None}
-
-
-def _check(failed: TaskResult, play: Playbooks, texts: list[str]) -> None:
-    assert failed.status == "failed"
-    for text in texts:
-        assert text in failed.msg
-    assert "Traceback" not in play.runs[-1].output
 
 
 @pytest.mark.parametrize(
@@ -134,9 +117,9 @@ def test_a_debugger_that_cannot_be(
 ) -> None:
     module = "ephemeral_container"
 
-    failed = shared_play.task(module, _args(shared, args, module=module), ok=False)
+    failed = shared_play.task(module, task_args(shared, args, module=module), ok=False)
 
-    _check(failed, shared_play, texts)
+    check_refusal(failed, shared_play, texts)
     assert shared.entries("web") == []
 
 
@@ -173,9 +156,9 @@ def test_a_debugger_that_cannot_be(
 def test_another_module_that_cannot_do_it(
     shared: Space, shared_play: Playbooks, module: str, args: dict[str, Any], texts: list[str]
 ) -> None:
-    failed = shared_play.task(module, _args(shared, args, module=module), ok=False)
+    failed = shared_play.task(module, task_args(shared, args, module=module), ok=False)
 
-    _check(failed, shared_play, texts)
+    check_refusal(failed, shared_play, texts)
     assert shared.entries("web") == []
 
 
@@ -184,16 +167,16 @@ def test_a_namespace_that_does_not_exist(
     space: Space, play: Playbooks, everywhere: None, account: str
 ) -> None:
     """The documented RBAC does not allow to look at namespaces; then the doubt is told."""
-    args = _args(space, {"namespace": "kd-e2e-nope"}, module="ephemeral_container")
+    args = task_args(space, {"namespace": "kd-e2e-nope"}, module="ephemeral_container")
     if account == "administrator":
         args["kubeconfig"] = str(space.cluster.kubeconfig)
 
     failed = play.task("ephemeral_container", args, ok=False)
 
     if account == "administrator":
-        _check(failed, play, ["namespace=kd-e2e-nope does not exist: check the name"])
+        check_refusal(failed, play, ["namespace=kd-e2e-nope does not exist: check the name"])
     else:
-        _check(failed, play, ["namespace kd-e2e-nope has no pod web", "cannot be told"])
+        check_refusal(failed, play, ["namespace kd-e2e-nope has no pod web", "cannot be told"])
 
 
 @pytest.mark.parametrize(
@@ -228,9 +211,9 @@ def test_a_pod_that_does_not_run(
     space.wait("pod/odd", condition)
     module = "ephemeral_container"
 
-    failed = play.task(module, _args(space, {"name": "odd"}, module=module), ok=False)
+    failed = play.task(module, task_args(space, {"name": "odd"}, module=module), ok=False)
 
-    _check(failed, play, texts)
+    check_refusal(failed, play, texts)
     assert space.entries("odd") == []
 
 
@@ -243,9 +226,9 @@ def test_a_static_pod(space: Space, play: Playbooks) -> None:
     space.kubectl("patch", "pod", "static", "--subresource=status", "--patch", running)
     module = "ephemeral_container"
 
-    failed = play.task(module, _args(space, {"name": "static"}, module=module), ok=False)
+    failed = play.task(module, task_args(space, {"name": "static"}, module=module), ok=False)
 
-    _check(failed, play, ["/static: the pod is static", "debug its node instead"])
+    check_refusal(failed, play, ["/static: the pod is static", "debug its node instead"])
     assert space.entries("static") == []
 
 
@@ -254,7 +237,7 @@ def test_a_pod_that_is_deleted_during_the_wait(space: Space, play: Playbooks) ->
     args = {"command": ["sleep", "600"], "wait_for": "finished"}
     module = "ephemeral_container"
     path = play.write(
-        [{"name": "Task", f"kubedebug.core.{module}": _args(space, args, module=module)}]
+        [{"name": "Task", f"kubedebug.core.{module}": task_args(space, args, module=module)}]
     )
 
     started = play.start(path)
@@ -263,7 +246,7 @@ def test_a_pod_that_is_deleted_during_the_wait(space: Space, play: Playbooks) ->
     run = started.wait()
 
     failed = run.task("Task")
-    _check(failed, play, [f"{space.name}/web"])
+    check_refusal(failed, play, [f"{space.name}/web"])
     assert "the pod was deleted" in failed.msg or "the pod is being deleted" in failed.msg
     assert failed.pod["action"] == "failed"
     assert failed.pod["changed"] is True
@@ -284,12 +267,6 @@ def test_a_pod_that_is_deleted_during_the_wait(space: Space, play: Playbooks) ->
             ["ErrImageNeverPull", "load the image onto the node"],
             id="must not be pulled",
         ),
-        pytest.param(
-            "Not::An::Image",
-            None,
-            ["InvalidImageName", "correct the option image"],
-            id="is no name",
-        ),
     ],
 )
 def test_an_image_that_cannot_be_had(
@@ -297,130 +274,22 @@ def test_an_image_that_cannot_be_had(
 ) -> None:
     space.web()
     module = "ephemeral_container"
-    args = _args(space, {"image": image, "image_pull_policy": policy}, module=module)
+    args = task_args(space, {"image": image, "image_pull_policy": policy}, module=module)
 
     failed = play.task(module, args, ok=False)
 
-    _check(failed, play, [f"{space.name}/web: debugger kubedebug-", "Way out: ", *texts])
+    check_refusal(failed, play, [f"{space.name}/web: debugger kubedebug-", "Way out: ", *texts])
     assert "The entry stays in the pod's list until the pod goes" in failed.msg
     assert failed.pod["action"] == "failed"
     assert failed.pod["changed"] is True
     assert [each["name"] for each in space.entries("web")] == [failed.pod["debugger"]]
 
 
-_HARDENED = {
-    "runAsNonRoot": True,
-    "runAsUser": 1000,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-
-
-@pytest.mark.parametrize(
-    ("level", "passing", "custom"),
-    [
-        pytest.param("baseline", "baseline", {}, id="baseline"),
-        pytest.param(
-            "restricted", "restricted", {"securityContext": {"runAsUser": 1000}}, id="restricted"
-        ),
-    ],
-)
-def test_pod_security(
-    new_space: NewSpace, new_play: NewPlay, level: str, passing: str, custom: dict[str, Any]
-) -> None:
-    space = new_space(level=level)
-    play = new_play(space)
-    low_ports = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
-    space.web(
-        container={"securityContext": _HARDENED}, spec={"securityContext": {"sysctls": low_ports}}
-    )
-    module = "ephemeral_command"
-    args = _args(space, {"argv": ["wget", "-qO-", "http://localhost:80"]}, module=module)
-
-    failed = play.task(module, args, ok=False)
-
-    _check(
-        failed,
-        play,
-        [
-            f"{space.name}/web: Pod Security level {level} of namespace {space.name} refuses "
-            "profile=general",
-            "SYS_PTRACE",
-            f"profile={passing} passes.",
-        ],
-    )
-    assert space.entries("web") == []
-
-    answer = play.task(module, {**args, "profile": passing, "custom": custom})
-
-    assert "OK - GET" in answer.pod["stdout"]
-    if level == "restricted":
-        failed = play.task(module, {**args, "profile": passing}, ok=False)
-        _check(failed, play, ["runAsNonRoot", "runAsUser: 1000"])
-
-
-@pytest.mark.parametrize(
-    ("resource", "verb", "module"),
-    [
-        ("pods/ephemeralcontainers", "patch", "ephemeral_container"),
-        ("pods", "watch", "ephemeral_container"),
-        ("pods", "get", "ephemeral_container"),
-        ("pods/exec", "create", "ephemeral_command"),
-    ],
-)
-def test_missing_rbac(
-    new_space: NewSpace, new_play: NewPlay, resource: str, verb: str, module: str
-) -> None:
-    rules = []
-    for rule in manifests.DEBUG_RULES:
-        verbs = [each for each in rule["verbs"] if [resource] != rule["resources"] or each != verb]
-        rules += [{**rule, "verbs": verbs}] if verbs else []
-    space = new_space(rules=rules)
-    play = new_play(space)
+def test_an_image_that_is_no_name_leaves_no_entry(space: Space, play: Playbooks) -> None:
     space.web()
-    args = {"argv": ["true"]} if module == "ephemeral_command" else {}
-
-    failed = play.task(module, _args(space, args, module=module), ok=False)
-
-    _check(
-        failed,
-        play,
-        [
-            f'verbs ["{verb}"] on resources ["{resource}"] in apiGroup ""',
-            space.name,
-            "kubedebug.core.rbac",
-        ],
-    )
-    assert space.entries("web") == []
-
-
-@pytest.mark.parametrize("problem", ["token", "refused", "certificate", "kubeconfig", "context"])
-def test_a_server_that_cannot_be_talked_to(
-    shared: Space, shared_play: Playbooks, tmp_path: Any, problem: str
-) -> None:
-    space = Space(cluster=shared.cluster, name=shared.name, kubeconfig=tmp_path / "kubeconfig")
-    options: dict[str, Any] = {}
-    if problem == "token":
-        space.write_kubeconfig(token="not-a-token-of-this-cluster")
-        texts = ["401 Unauthorized", "does not accept these credentials", "api_key"]
-    elif problem == "refused":
-        space.write_kubeconfig(server="https://127.0.0.1:1")
-        texts = ["No answer from 127.0.0.1:1", "connection refused", "host, context and proxy"]
-    elif problem == "certificate":
-        space.write_kubeconfig(ca=Authority().pem)
-        texts = ["The certificate of", "does not verify", "Set ca_cert"]
-    elif problem == "kubeconfig":
-        texts = [str(space.kubeconfig), "no such file", "Correct the path"]
-    else:
-        space.write_kubeconfig()
-        options = {"context": "nope"}
-        texts = ["context", "nope", "e2e"]
     module = "ephemeral_container"
-    args = _args(shared, {"kubeconfig": str(space.kubeconfig), **options}, module=module)
 
-    failed = shared_play.task(module, args, ok=False)
+    failed = play.task(module, task_args(space, {"image": "Not::An"}, module=module), ok=False)
 
-    _check(failed, shared_play, texts)
-    assert "not-a-token-of-this-cluster" not in shared_play.runs[-1].output
-    assert shared.entries("web") == []
+    check_refusal(failed, play, ["image='Not::An' is not the name of an image"])
+    assert space.entries("web") == []

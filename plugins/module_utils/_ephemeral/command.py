@@ -164,6 +164,8 @@ def _command(params: Params) -> Command:
     argv = tuple(params["argv"])
     if not argv or not argv[0]:
         raise OptionError("argv is empty: give the command and its arguments as a list.")
+    if any("\0" in word for word in argv):
+        raise OptionError("argv cannot hold a NUL character: give such data as stdin.")
     if not 1 <= params["timeout"] <= _LONGEST_TIMEOUT:
         raise OptionError(
             f"timeout={params['timeout']} is out of range: give 1 to {_LONGEST_TIMEOUT} seconds."

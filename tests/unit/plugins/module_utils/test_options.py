@@ -64,6 +64,8 @@ def test_an_info_task_has_no_container_and_no_guard() -> None:
         pytest.param({"name": [""]}, "name", (), id="name-list"),
         pytest.param({"name": ["", "web-0"]}, "name", ("web-0",), id="one-of-two-names"),
         pytest.param({"label_selectors": ""}, "label_selectors", (), id="labels"),
+        # For the API server it would be every pod.
+        pytest.param({"label_selectors": [" "]}, "label_selectors", (), id="labels-blank"),
         pytest.param({"field_selectors": [""]}, "field_selectors", (), id="fields"),
         pytest.param({"name": "web-0,web-1"}, "name", ("web-0", "web-1"), id="comma-text"),
         pytest.param({"pod": "web-0"}, "name", ("web-0",), id="alias-pod"),
@@ -73,6 +75,26 @@ def test_a_survey_that_was_left_empty_is_an_option_left_out(
     given: dict[str, Any], field: str, expected: object
 ) -> None:
     assert getattr(TargetOptions.from_params(_params(**given)), field) == expected
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "web",
+        "localhost/kubedebug/toolbox:dev",
+        "registry:5000/a/b_c__d-e.f:1.0-rc_1",
+        "[::1]:5000/a@sha256:" + "0" * 64,
+        "Registry.example/a",
+    ],
+)
+def test_images(image: str) -> None:
+    assert DebuggerOptions.from_params(_params(image=image)).image == image
+
+
+def test_a_mark_is_one_line() -> None:
+    # Entries are compared by their owner, and no other form is read back.
+    owner = "  Ann\nLee\x1b[31m\0 "
+    assert DebuggerOptions.from_params(_params(owner=owner)).owner == "Ann Lee"
 
 
 @pytest.mark.parametrize("option", ["owner", "reason", "ticket"])
@@ -143,6 +165,11 @@ def test_a_wait_has_a_bound(timeout: int) -> None:
         pytest.param({"image": ""}, ["image=''"], id="image-empty"),
         pytest.param({"image": "  "}, ["image='  '"], id="image-blank"),
         pytest.param({"image": "busybox "}, ["image='busybox '"], id="image-padded"),
+        pytest.param({"image": "a b"}, ["image='a b'", "write it as"], id="image-words"),
+        pytest.param({"image": "Toolbox:1"}, ["image='Toolbox:1'"], id="image-upper-case"),
+        pytest.param({"image": "busybox:"}, ["image='busybox:'"], id="image-empty-tag"),
+        pytest.param({"env": {"A": "x\0y"}}, ["env", "A", "NUL"], id="env-nul"),
+        pytest.param({"reason": "r" * 513}, ["reason", "512"], id="reason-long"),
         pytest.param(
             {"env": {"KUBEDEBUG_OWNER": "me", "KUBEDEBUG_ID": "x", "OK": "1"}},
             ["KUBEDEBUG_ID, KUBEDEBUG_OWNER", "choose another name"],
