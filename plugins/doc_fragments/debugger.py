@@ -39,7 +39,9 @@ options:
     default: true
   env:
     description:
-      - Environment of the debugger. The values are kept out of diffs.
+      - Environment of the debugger. The values are kept out of diffs, but not out of the arguments
+        that Ansible shows with C(-vvv), and up to ansible-core 2.20 keeps in each result. For a
+        secret, name it by C(valueFrom) or C(envFrom) in O(custom), or set C(no_log) on the task.
     type: dict
     default: {}
   inherit:

@@ -47,7 +47,9 @@ options:
     type: str
   timeout:
     description:
-      - Seconds after which the command and what it started are killed.
+      - Seconds after which the command and what it started are killed. A command has ended when its
+        output has, too; what it leaves in the background with its output elsewhere runs on, until
+        the debugger ends.
     type: int
     default: 60
   max_output:

@@ -29,7 +29,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import E
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 
-__all__ = ["Command", "Ran", "run_in_sessions"]
+__all__ = ["Command", "Ran", "run_in_sessions", "signal_hint"]
 
 # The runner inside the pod keeps the time; the controller waits this much longer, so that the
 # output and the exit code of a command that was killed still arrive.
@@ -37,6 +37,8 @@ _SLACK = 10.0
 _KILL_TIMEOUT = 15.0
 _TIMED_OUT = 124
 _NOT_FOUND = 127
+# What a shell gives for the end by KILL and by TERM.
+_SIGNALLED = (137, 143)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +90,7 @@ def _run(client: Client, session: Session, command: Command) -> Ran:
         )
     except ExecTimeout as error:
         _kill(client, target, debugger, token)
-        raise ExecError(
-            f"{target.ref}: {command.argv[0]} in debugger {debugger} did not end within "
-            f"{command.timeout} s and was killed; nothing of its output arrived whole. Raise "
-            "timeout, or look whether the node is overloaded."
-        ) from error
+        return _without_end(session, command, error)
     except ExecStartFailed as error:
         raise ExecError(
             f"{target.ref}: nothing can be run in debugger {debugger}, because its image has no "
@@ -111,6 +109,32 @@ def _run(client: Client, session: Session, command: Command) -> Ran:
     )
 
 
+def _without_end(session: Session, command: Command, error: ExecTimeout) -> Ran:
+    """What arrived of a command whose end did not, as where a child of it holds its output."""
+    return Ran(
+        session=session,
+        result=ExecResult(
+            _TIMED_OUT, error.stdout, error.stderr, *error.totals, command.timeout + _SLACK
+        ),
+        timed_out=True,
+        error=ExecError(
+            f"{session.target.ref}: {command.argv[0]} in debugger {session.debugger} did not end "
+            f"within {command.timeout} s and was killed. Raise timeout, redirect the output of "
+            "what it leaves in the background, or look whether the node is overloaded."
+        ),
+    )
+
+
+def signal_hint(rc: int) -> str:
+    """Why a command may have ended so that did nothing wrong itself; empty for other ends."""
+    if rc not in _SIGNALLED:
+        return ""
+    return (
+        ": a signal ended it, as where the lifetime of the debugger is over, its target has "
+        "restarted or the pod is deleted"
+    )
+
+
 def _failure(
     target: Target, command: Command, result: ExecResult, timed_out: bool
 ) -> DebugError | None:
@@ -126,9 +150,16 @@ def _failure(
     if result.rc == _NOT_FOUND:
         return ExecError(
             f"{target.ref}: {name} ended with exit code 127: the debugger's image has no such "
-            f"command{reason}. Choose another image, or give the full path."
+            f"command{reason}. {_way_to_a_command(name)}"
         )
-    return ExecError(f"{target.ref}: {name} ended with exit code {result.rc}{reason}.")
+    hint = reason or signal_hint(result.rc)
+    return ExecError(f"{target.ref}: {name} ended with exit code {result.rc}{hint}.")
+
+
+def _way_to_a_command(name: str) -> str:
+    if " " in name:
+        return "Give argv as a list with an item for each word."
+    return "Choose another image, or give the full path."
 
 
 def _first_line(stderr: bytes) -> str:

@@ -242,13 +242,22 @@ def api_error(
 class ExecError(KubeError):
     """A command in a container did not come to its end as asked.
 
-    `stdout` and `stderr` hold what had arrived until then (cut at the caller's limit).
+    `stdout` and `stderr` hold what had arrived until then (cut at the caller's limit), `totals`
+    how many bytes there were of each.
     """
 
-    def __init__(self, msg: str, *, stdout: bytes = b"", stderr: bytes = b"") -> None:
+    def __init__(
+        self,
+        msg: str,
+        *,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+        totals: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__(msg)
         self.stdout = stdout
         self.stderr = stderr
+        self.totals = totals or (len(stdout), len(stderr))
 
 
 class ExecTimeout(ExecError):

@@ -168,6 +168,7 @@ class _Run:
                     "command a bound of its own.",
                     stdout=bytes(self.stdout.kept),
                     stderr=bytes(self.stderr.kept),
+                    totals=(self.stdout.total, self.stderr.total),
                 )
             until = ending if ending is not None else deadline
             self._take(stream.read(None if until is None else until - now))

@@ -20,7 +20,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.running import Command
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.running import (
+    Command,
+    signal_hint,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import clean
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import ExecResult
 from ansible_collections.kubedebug.core.plugins.module_utils._probe import prober
@@ -84,7 +87,8 @@ def read_python(options: ProbeOptions, result: ExecResult) -> Measured:
     if result.rc == PYTHON_NOT_FOUND:
         raise ToolMissing("the debugger's image has no python3")
     if result.rc != 0:
-        raise ProbeError(f"the debugger's python3 failed: {_last_line(result.stderr)}")
+        reason = f"{_last_line(result.stderr)}{signal_hint(result.rc)}"
+        raise ProbeError(f"the debugger's python3 failed: {reason}")
     try:
         answer = json.loads(result.stdout)
         if isinstance(answer, Mapping) and "unsupported" in answer:

@@ -130,8 +130,13 @@ def ran(*opened: Session, **command: Any) -> list[Ran]:
         pytest.param(
             result(124, duration=19.9), False, "curl ended with exit code 124.", id="its-own-124"
         ),
+        pytest.param(result(127, b"", b""), False, "full path.", id="no-command-and-no-reason"),
         pytest.param(
-            result(137, duration=25.0), False, "ended with exit code 137.", id="late-but-by-itself"
+            result(137, duration=25.0),
+            False,
+            "ended with exit code 137: a signal ended it, as where the lifetime of the debugger is "
+            "over, its target has restarted or the pod is deleted.",
+            id="late-but-by-itself",
         ),
     ],
 )
@@ -189,6 +194,20 @@ def test_command_that_does_not_answer_is_killed(ends: Install, kill: End) -> Non
     assert second["argv"] == ["sh", "-c", KILLER, "kubedebug-kill", token]
     for call in execs.calls:
         assert (call["namespace"], call["pod"], call["container"]) == ("shop", "web-0", "dbg")
+
+
+def test_what_arrived_of_a_command_without_an_end_is_kept(ends: Install) -> None:
+    ends(ExecTimeout("slow", stdout=b"ok", stderr=b"no", totals=(9, 2)), result())
+    (one,) = ran()
+    assert one.timed_out
+    assert one.result == ExecResult(124, b"ok", b"no", 9, 2, 30.0)
+
+
+def test_a_command_line_as_one_word_is_told_what_argv_is(ends: Install) -> None:
+    ends(result(127))
+    (one,) = ran(argv=("echo a b",))
+    assert one.error is not None
+    assert one.error.msg.endswith("Give argv as a list with an item for each word.")
 
 
 def test_what_is_sent(ends: Install) -> None:
