@@ -112,7 +112,10 @@ def test_check_mode_changes_nothing(cluster: Cluster, execs: Exec, params: Json)
     assert all("selfsubject" in path for path in posts)
 
 
+FORGED = make_entry("forged", RUNNING)
+FORGED[0]["env"] = [{"name": "KUBEDEBUG_OWNER", "value": "jane"}]
 MIXED = (
+    FORGED,
     make_entry("mine-1", RUNNING, owner="jane"),
     make_entry("mine-ended", ended(0), owner="jane"),
     make_entry("joes", RUNNING, owner="joe"),

@@ -1,11 +1,7 @@
 # Copyright (c) 2026, the kubedebug.core authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which debugger a pod gets, and what other writers and refusals make of it.
-
-`Cluster` is a server on 127.0.0.1 for what no real one can be made to answer in time; the other
-tests of this folder use it as well.
-"""
+"""Which debugger a pod gets; and `Cluster`, the API server that other tests of this folder use."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, TypeAlias
 
 import pytest
@@ -122,7 +119,8 @@ class Cluster:
         self._lock = threading.Lock()
 
     def add(self, *pods: Json) -> list[Target]:
-        targets = [target(pod) for pod in pods]
+        # A target is the pod as it was read: what happens to the pod later does not show in it.
+        targets = [target(deepcopy(pod)) for pod in pods]
         self._pods |= {each.path: pod for each, pod in zip(targets, pods, strict=True)}
         return targets
 
@@ -137,7 +135,7 @@ class Cluster:
 
     def patches(self, *, dry: bool = False) -> list[Request]:
         found = [asked for asked in self.requests if asked.method == "PATCH"]
-        return [asked for asked in found if (asked.query.get("dryRun") == ["All"]) is dry]
+        return [asked for asked in found if is_dry(asked) is dry]
 
     def lists(self) -> list[tuple[str, dict[str, list[str]]]]:
         """Path and selectors of each list that a watch began with."""
@@ -168,25 +166,23 @@ class Cluster:
         if last == "selfsubjectreviews":
             return 201, {"status": {"userInfo": {"username": "jane"}}}
         if last == "pods":
-            return 200, {"metadata": {"resourceVersion": "9"}, "items": self._select(asked)}
+            found = [pod for pod in self._pods.values() if selected(asked, pod)]
+            return 200, {"metadata": {"resourceVersion": "9"}, "items": found}
         if last == "log":
             return self.log
         if asked.method == "PATCH":
             return self._patch(path, asked)
-        found = self._pods.get(asked.path)
-        return (200, found) if found else status_of(404, f"{last} not found")
+        pod = self._pods.get(asked.path)
+        return (200, pod) if pod else status_of(404, f"{last} not found")
 
     def _denies(self, body: Json) -> bool:
         rule = body["spec"]["resourceAttributes"]
         parts = filter(None, (rule["resource"], rule["subresource"]))
         return f"{rule['verb']} {'/'.join(parts)}" in self.denied
 
-    def _select(self, asked: Request) -> list[Json]:
-        return [pod for pod in self._pods.values() if selected(asked, pod)]
-
     def _patch(self, path: str, asked: Request) -> tuple[int, Json]:
         (entry,) = asked.json()["spec"]["ephemeralContainers"]
-        dry = asked.query.get("dryRun") == ["All"]
+        dry = is_dry(asked)
         refusal = self.admit(path, entry, dry)
         if refusal is not None:
             return status_of(*refusal)
@@ -199,13 +195,16 @@ class Cluster:
         return 200, self._pods[path]
 
 
+def is_dry(asked: Request) -> bool:
+    return asked.query.get("dryRun") == ["All"]
+
+
 def selected(asked: Request, pod: Json) -> bool:
     return asked.query.get("fieldSelector") in (None, [f"metadata.name={pod['metadata']['name']}"])
 
 
 def status_of(code: int, message: str) -> tuple[int, Json]:
-    body = {"kind": "Status", "code": code, "reason": _REASONS.get(code, ""), "message": message}
-    return code, body
+    return code, {"kind": "Status", "reason": _REASONS.get(code, ""), "message": message}
 
 
 def serve_cluster() -> Iterator[Cluster]:
@@ -287,8 +286,7 @@ def test_reuse_or_new_entry(
 def test_new_entry_is_rehearsed_then_sent_and_awaited(cluster: Cluster) -> None:
     session = opened(cluster, make_pod())
     assert (session.action, session.changed) == ("created", True)
-    assert session.entry is not None
-    assert (session.entry.name, session.entry.state) == (NAME, "running")
+    assert session.entry and (session.entry.name, session.entry.state) == (NAME, "running")
     (rehearsed,), (sent,) = cluster.patches(dry=True), cluster.patches()
     assert rehearsed.body == sent.body
     assert sent.path == "/api/v1/namespaces/shop/pods/web-0/ephemeralcontainers"
@@ -299,8 +297,8 @@ def test_new_entry_is_rehearsed_then_sent_and_awaited(cluster: Cluster) -> None:
 def test_without_wait_nothing_is_watched(cluster: Cluster) -> None:
     cluster.starts = waits("ContainerCreating")
     session = opened(cluster, make_pod(), wait=False)
-    assert session.entry is not None
-    assert (session.action, session.entry.state) == ("created", "waiting")
+    assert session.action == "created"
+    assert session.entry and session.entry.state == "waiting"
     assert cluster.lists() == []
 
 
@@ -308,8 +306,7 @@ def test_entry_that_fails_to_start_stays_a_change(cluster: Cluster) -> None:
     cluster.starts = waits("ErrImageNeverPull")
     session = opened(cluster, make_pod())
     assert (session.action, session.changed) == ("failed", True)
-    assert session.error is not None
-    assert "ErrImageNeverPull" in session.error.msg
+    assert session.error and "ErrImageNeverPull" in session.error.msg
 
 
 @pytest.mark.parametrize(
@@ -333,8 +330,7 @@ def test_target_without_a_process(
     assert (session.action, session.changed) == (("failed", False) if error else ("created", True))
     assert len(cluster.patches()) == (0 if error else 1)
     if error is not None:
-        assert session.error is not None
-        assert error in session.error.msg
+        assert session.error and error in session.error.msg
 
 
 def lose_races(cluster: Cluster, pod: Json, *states: Json) -> None:
@@ -376,8 +372,7 @@ def test_race_that_is_none_ends(cluster: Cluster) -> None:
     lose_races(cluster, pod, *[ended(0)] * 9)
     session = opened(cluster, pod)
     assert (session.action, session.changed) == ("failed", False)
-    assert session.error is not None
-    assert session.error.msg.startswith("shop/web-0: other runs took the name of the debugger 5")
+    assert session.error and "other runs took the name of the debugger 5" in session.error.msg
     assert len(cluster.patches()) == 5
 
 
@@ -390,8 +385,8 @@ def test_refusal_stays_with_its_pod(cluster: Cluster) -> None:
     assert [session.action for session in sessions] == ["created", "failed", "created"]
     assert [session.target.name for session in sessions] == ["a", "b", "c"]
     assert [session.changed for session in sessions] == [True, False, True]
-    assert sessions[1].error is not None
-    assert "shop/b: the pod was deleted before the debugger was added" in sessions[1].error.msg
+    error = sessions[1].error
+    assert error and error.msg.startswith("shop/b: the pod was deleted before the debugger was")
 
 
 def test_check_mode_only_rehearses_on_each_pod(cluster: Cluster) -> None:

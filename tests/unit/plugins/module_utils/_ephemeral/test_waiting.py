@@ -257,3 +257,5 @@ def test_last_lines_are_bounded_by_the_server(cluster: Cluster) -> None:
     (asked,) = cluster.requests
     assert (asked.path, asked.query["container"]) == (f"{one.path}/log", ["dbg"])
     assert asked.query["tailLines"] == ["10"]
+    cluster.log = (403, b"{}")
+    assert last_lines(cluster.client, one, "dbg") == []
