@@ -164,9 +164,10 @@ def types() -> list[Step]:
     environment = ensure("newest")
     config = f"--config-file={ROOT / 'pyproject.toml'}"
     cache = f"--cache-dir={CACHE / 'mypy'}"
-    plugins = tuple(folder.name for folder in sorted((ROOT / "plugins").iterdir()) if folder.is_dir())
     packages = [
-        f"plugins.{name}" for name in plugins if any((ROOT / "plugins" / name).rglob("*.py"))
+        f"plugins.{folder.name}"
+        for folder in sorted((ROOT / "plugins").iterdir())
+        if any(folder.rglob("*.py"))
     ]
     collection: list[str] = []
     for name in (*packages, "tests.tools"):
