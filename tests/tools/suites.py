@@ -259,7 +259,8 @@ def unit(name: str) -> list[Step]:
             env=env,
             environment=environment,
             workers="2",  # much of the time is waiting for processes
-            seconds=120,
+            # A net for what hangs, above the bounds that the tests have themselves (300 s).
+            seconds=400,
         )
     ]
 
