@@ -30,6 +30,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
     Forbidden,
     Invalid,
     NotFound,
+    clean,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
@@ -141,7 +142,8 @@ def _dry_run(client: Client, target: Target, entry: Mapping[str, Any]) -> None:
     client.patch(
         f"{target.path}/ephemeralcontainers",
         spec.patch_body([entry]),
-        params={"dryRun": "All", "fieldManager": "kubedebug.core"},
+        # Else a misspelt field in custom, as of the security context, would be left out in silence.
+        params={"dryRun": "All", "fieldValidation": "Strict", "fieldManager": "kubedebug.core"},
     )
 
 
@@ -162,10 +164,22 @@ def explain(
                 f"{target.ref} is a static pod of node {target.node}, and the API does not allow "
                 "ephemeral containers there. Debug its node instead."
             )
-        return Refused(f"{target.ref}: the API server refuses the debugger: {error.message}")
+        return Refused(f"{target.ref}: the API server refuses the debugger: {_reason(error)}")
     if isinstance(error, ApiError):
         return Refused(f"{target.ref}: the debugger could not be added: {error.msg}")
     return error
+
+
+def _reason(error: Invalid) -> str:
+    """The server's reason. For a value of a wrong type it quotes the whole patch before it, with
+    the values of the environment; then what comes after the quotation.
+    """
+    if "patch: Invalid value: " not in error.message:
+        return error.message
+    causes = error.details.get("causes") or [{}]
+    _quoted, found, reason = str(causes[0].get("message")).rpartition('": ')
+    told = f" ({clean(reason)})" if found else ""
+    return f"custom does not fit what the API takes{told}"
 
 
 def _explain_forbidden(

@@ -115,8 +115,16 @@ def check_custom(custom: Mapping[str, Any], volumes: Sequence[str]) -> None:
         )
     for key in ("env", "envFrom", "volumeMounts"):
         _check_list(custom, key, _MERGED_LISTS.get(key))
-    if not isinstance(custom.get("securityContext") or {}, Mapping):
-        raise OptionError("custom: securityContext must be a dictionary.")
+    for key in ("stdin", "stdinOnce", "tty"):
+        _check_type(key, custom.get(key), bool, "true or false")
+    for key in ("workingDir", "terminationMessagePath", "terminationMessagePolicy"):
+        _check_type(key, custom.get(key), str, "a text")
+    _check_type("imagePullPolicy", custom.get("imagePullPolicy"), str, "a text")
+    _check_security_context(custom.get("securityContext"))
+    for item in custom.get("env") or []:
+        _check_type(
+            f"env {item['name']}: value", item.get("value"), str, "a text: put it in quotes"
+        )
     marks = [item["name"] for item in custom.get("env") or [] if _is_mark(item)]
     if marks:
         raise OptionError(
@@ -125,6 +133,21 @@ def check_custom(custom: Mapping[str, Any], volumes: Sequence[str]) -> None:
         )
     for mount in custom.get("volumeMounts") or []:
         _check_mount(mount, volumes)
+
+
+def _check_type(key: str, value: Any, wanted: type, words: str) -> None:
+    """The API server's own words for a wrong type would quote the whole entry, its env too."""
+    if value is not None and not isinstance(value, wanted):
+        raise OptionError(f"custom: {key} must be {words}.")
+
+
+def _check_security_context(context: Any) -> None:
+    _check_type("securityContext", context, Mapping, "a dictionary")
+    capabilities = (context or {}).get("capabilities")
+    _check_type("securityContext.capabilities", capabilities, Mapping, "a dictionary")
+    for key in ("add", "drop"):
+        names = (capabilities or {}).get(key)
+        _check_type(f"securityContext.capabilities.{key}", names, list, "a list")
 
 
 def _is_mark(item: Mapping[str, Any]) -> bool:

@@ -116,6 +116,13 @@ def test_the_first_refusal_is_told_and_the_others_named(
             422, "image: Required", (), "refuses the debugger: image: Required", id="bad-entry"
         ),
         pytest.param(
+            422,
+            '"" is invalid: patch: Invalid value: "map[env:[map[name:A value:s3cr3t]]]": no int',
+            (),
+            "shop/web-0: the API server refuses the debugger: custom does not fit what the API takes",
+            id="wrong-type",
+        ),
+        pytest.param(
             403,
             "no",
             ("patch pods/ephemeralcontainers",),
@@ -139,6 +146,7 @@ def test_explain(
     found = explain(cluster.client, target, OPTIONS, api_error(code, body))
     assert isinstance(found, Refused)
     assert text in found.msg
+    assert "s3cr3t" not in found.msg
 
 
 def test_explain_leaves_other_errors_alone(cluster: Cluster) -> None:

@@ -192,6 +192,21 @@ def test_custom_merges(
             id="context",
         ),
         pytest.param(
+            {"securityContext": {"capabilities": "ALL"}},
+            ["securityContext.capabilities must be a dictionary"],
+            id="capabilities",
+        ),
+        pytest.param(
+            {"securityContext": {"capabilities": {"add": "ALL"}}},
+            ["securityContext.capabilities.add must be a list"],
+            id="capabilities-add",
+        ),
+        pytest.param(
+            {"env": [{"name": "A", "value": 5}]}, ["env A: value must be a text"], id="env-number"
+        ),
+        pytest.param({"workingDir": 5}, ["workingDir must be a text"], id="folder"),
+        pytest.param({"tty": "yes"}, ["tty must be true or false"], id="tty"),
+        pytest.param(
             {"volumeMounts": [{"name": "data"}]}, ["volumeMounts needs mountPath"], id="no-path"
         ),
         pytest.param(
