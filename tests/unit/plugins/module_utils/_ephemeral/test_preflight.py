@@ -119,7 +119,7 @@ def test_the_first_refusal_is_told_and_the_others_named(
             422,
             '"" is invalid: patch: Invalid value: "map[env:[map[name:A value:s3cr3t]]]": no int',
             (),
-            "shop/web-0: the API server refuses the debugger: custom does not fit what the API takes",
+            "shop/web-0: the API server refuses the debugger: custom does not fit what",
             id="wrong-type",
         ),
         pytest.param(
