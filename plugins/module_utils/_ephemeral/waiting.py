@@ -127,13 +127,23 @@ def _streams(targets: Sequence[Target], label_selectors: Sequence[str]) -> list[
     streams = []
     for namespace, members in by_namespace.items():
         path = f"/api/v1/namespaces/{namespace}/pods"
-        names = sorted({member.name for member in members})
-        if len(names) <= _MOST_SINGLE_STREAMS:
-            streams += [Stream(path, {"fieldSelector": f"metadata.name={name}"}) for name in names]
+        by_name: dict[str, list[Target]] = defaultdict(list)
+        for member in members:
+            by_name[member.name].append(member)
+        if len(by_name) <= _MOST_SINGLE_STREAMS:
+            streams += [
+                Stream(path, {"fieldSelector": f"metadata.name={name}"}, _known(by_name[name]))
+                for name in sorted(by_name)
+            ]
         else:
             chosen = {"labelSelector": ",".join(label_selectors)} if label_selectors else {}
-            streams.append(Stream(path, chosen))
+            streams.append(Stream(path, chosen, _known(members)))
     return streams
+
+
+def _known(targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """No more than the UIDs, so that each pod that is still there is judged by its own event."""
+    return [{"metadata": {"uid": uid}} for uid in sorted({target.uid for target in targets})]
 
 
 def _judge(target: Target, name: str, kind: str, pod: Mapping[str, Any], goal: Goal) -> Waited:

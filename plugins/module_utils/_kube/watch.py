@@ -60,10 +60,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Stream:
-    """A list to watch, as `/api/v1/namespaces/x/pods` with its selectors."""
+    """A list to watch, as `/api/v1/namespaces/x/pods` with its selectors.
+
+    `known` are objects that the caller has seen before, their `metadata.uid` at the least: one
+    that is gone before the watch begins comes as DELETED then, which nothing else would tell.
+    """
 
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    known: Sequence[Mapping[str, Any]] = ()
 
 
 class Watch:
@@ -189,7 +194,9 @@ class _Follower:
         self._slack = slack
         # One try each: this class has its own backoff, which a close can interrupt.
         self._once = replace(client.retry, attempts=1, connect_attempts=1)
-        self._known: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, dict[str, Any]] = {
+            identity(item): dict(item) for item in stream.known
+        }
         self._version: str | None = None
         self._lines: LineStream | None = None
         self._lock = threading.Lock()

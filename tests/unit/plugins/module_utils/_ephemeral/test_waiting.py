@@ -198,6 +198,17 @@ def test_nothing_to_wait_for_asks_nothing(cluster: Cluster) -> None:
     assert cluster.requests == []
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_pod_gone_before_the_watch_begins(cluster: Cluster, count: int) -> None:
+    others = [make_pod(f"web-{n}", make_entry("dbg", RUNNING)) for n in range(count - 1)]
+    targets = [*cluster.add(*others), target(make_pod("gone", make_entry("dbg", RUNNING)))]
+    pending = [(one, "dbg") for one in targets]
+    *rest, last = wait_for_entries(cluster.client, pending, goal="running", timeout=LONG)
+    assert [result.error for result in rest] == [None] * (count - 1)
+    assert last.error is not None
+    assert "was deleted while the task waited" in last.error.msg
+
+
 @pytest.mark.parametrize(
     ("count", "labels", "selectors"),
     [

@@ -144,6 +144,17 @@ def test_after_a_410_it_lists_anew_and_tells_the_difference(api, client, gone):
     assert found[3:] == [("DELETED", "gone"), ("MODIFIED", "changed"), ("ADDED", "new")]
 
 
+def test_what_the_caller_knew_and_is_gone_before_the_watch_comes_as_deleted(api, client):
+    script(api, PODS, listing(pod("here", 7), version=7), silent())
+    known = [{"metadata": {"uid": uid}} for uid in ("gone", "here")]
+    with Watch(client, [Stream(PODS, known=known)], deadline_seconds=LONG) as watch:
+        iterator = iter(watch)
+        first, second = next(iterator), next(iterator)
+    assert (first.type, first.object) == ("DELETED", {"metadata": {"uid": "gone"}})
+    # What is still there is told as well, also when it has not changed since.
+    assert (second.type, second.object["metadata"]["name"]) == ("MODIFIED", "here")
+
+
 def test_a_pod_of_the_same_name_is_another_pod(api, client):
     script(
         api,
