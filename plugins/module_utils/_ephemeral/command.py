@@ -87,20 +87,20 @@ def sessions_for(
     """The debuggers that a task works in: those it names, or those of its description.
 
     *needs* is how many seconds the work may take: a debugger that ends sooner is not used again.
-    Raises DebugError when the credentials may not run anything in a debugger, before one is opened.
+    Raises DebugError when the credentials may not run anything in a debugger, before one is opened
+    and in check mode.
     """
     options = DebuggerOptions.from_params(params)
     targets = TargetOptions.from_params(params)
     chosen = resolve(client, targets)
     first = {target.namespace: target for target in reversed(chosen.targets)}
-    require(
-        client,
-        [
-            rule
-            for target in first.values()
-            for rule in preflight.exec_rules(target.namespace, target.name)
-        ],
+    rules = tuple(
+        rule
+        for target in first.values()
+        for rule in preflight.exec_rules(target.namespace, target.name)
     )
+    if check_mode:
+        require(client, rules)
     if params["debugger"]:
         named = [_named_session(target, params["debugger"]) for target in chosen.targets]
         return named, chosen.warnings
@@ -111,6 +111,9 @@ def sessions_for(
         check_mode=check_mode,
         concurrency=targets.concurrency,
         label_selectors=targets.label_selectors,
+        # Asked for before an entry is added, which stays for ever; where one is there already, the
+        # command itself shows whether it may be run, and a task has two requests less.
+        needed=rules,
         # A lifetime that is shorter than the work is the user's to choose, once for each debugger.
         min_remaining=min(needs, max(MIN_REMAINING, options.lifetime * _FRESH)),
     )

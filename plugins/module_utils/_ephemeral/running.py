@@ -11,6 +11,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
+    exec_rules,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import Session
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import (
     KILLER,
@@ -28,6 +31,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import ExecResult
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    explain_forbidden,
+)
 
 __all__ = ["Command", "Ran", "run_in_sessions", "signal_hint"]
 
@@ -77,17 +83,19 @@ def _run(client: Client, session: Session, command: Command) -> Ran:
         return Ran(session=session, error=session.error)
     target, debugger = session.target, session.debugger
     token = secrets.token_hex(8)
+    script = ["sh", "-c", RUNNER, "kubedebug-run", str(command.timeout), token]
     try:
-        result = kube_exec.run(
-            client,
-            namespace=target.namespace,
-            pod=target.name,
-            container=debugger,
-            argv=["sh", "-c", RUNNER, "kubedebug-run", str(command.timeout), token, *command.argv],
-            stdin=command.stdin,
-            timeout=command.timeout + _SLACK,
-            max_output=command.max_output,
-        )
+        with explain_forbidden(client, exec_rules(target.namespace, target.name)):
+            result = kube_exec.run(
+                client,
+                namespace=target.namespace,
+                pod=target.name,
+                container=debugger,
+                argv=[*script, *command.argv],
+                stdin=command.stdin,
+                timeout=command.timeout + _SLACK,
+                max_output=command.max_output,
+            )
     except ExecTimeout as error:
         _kill(client, target, debugger, token)
         return _without_end(session, command, error)

@@ -22,6 +22,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting 
     Waited,
     wait_for_entries,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     DebugError,
@@ -33,6 +34,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     WaitOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 
 __all__ = ["MIN_REMAINING", "Plan", "Session", "open_sessions"]
 
@@ -46,7 +48,8 @@ _MOST_RACES = 5
 class Plan:
     """What to open on each target, and how far to go.
 
-    A running debugger is used again only if it stays for ``min_remaining`` seconds.
+    A running debugger is used again only if it stays for ``min_remaining`` seconds. ``needed`` are
+    the rules of RBAC that the work in a debugger takes, besides those for opening one.
     """
 
     options: DebuggerOptions
@@ -57,6 +60,7 @@ class Plan:
     concurrency: int = 16
     label_selectors: tuple[str, ...] = ()
     min_remaining: float = MIN_REMAINING
+    needed: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,7 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
     drafts = [_draft(target, plan, now) for target in targets]
     fresh = [draft for draft in drafts if draft.added is not None]
     if fresh:
+        require(client, plan.needed)
         preflight.check(
             client,
             [preflight.Proposal(draft.target, dict(draft.added or {})) for draft in fresh],
