@@ -26,6 +26,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._toy import TOY
 with patch_module_args(json.loads(sys.argv[1])):
     run_module(TOY)
 """
+# The controller always says this; ansible-core 2.19.0 takes its absence for a wish for tracebacks.
+_NO_TRACEBACKS: dict[str, Any] = {"_ansible_tracebacks_for": []}
 # ansible-core 2.21 leaves the arguments out of a result unless it is told otherwise.
 _WITH_ARGUMENTS = {f"_ansible_{name}": True for name in PASS_VARS.keys() & {"inject_invocation"}}
 _CENSORED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -49,7 +51,7 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(overlay: Path, **args: Any) -> Ended:
     path = os.pathsep.join([str(overlay), *(folder for folder in sys.path if folder)])
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, json.dumps(args)],
+        [sys.executable, "-c", _PROGRAM, json.dumps({**_NO_TRACEBACKS, **args})],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path, "TOY_SEEN": "yes"},

@@ -36,9 +36,12 @@ def _entry(
 
 
 def _target(
-    *entries: tuple[dict[str, Any], dict[str, Any]], helper_state: dict[str, Any] = _RUNNING
+    *entries: tuple[dict[str, Any], dict[str, Any]], helper_state: dict[str, Any] | None = None
 ) -> Target:
-    statuses = [{"name": "web", "state": _RUNNING}, {"name": "helper", "state": helper_state}]
+    statuses = [
+        {"name": "web", "state": _RUNNING},
+        {"name": "helper", "state": helper_state or _RUNNING},
+    ]
     return target_of(
         {
             "metadata": {"namespace": "shop", "name": "web-0", "uid": "u"},

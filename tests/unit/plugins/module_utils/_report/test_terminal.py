@@ -202,7 +202,7 @@ def test_many_pods_are_brief_but_for_the_failed_ones(results: Any) -> None:
 
 
 def test_the_text_is_bounded(results: Any) -> None:
-    commands = [results.command("cat", stdout=("z" * 190 + "\n") * 300) for _ in range(20)]
+    commands = [results.command("cat", stdout=("z" * 190 + "\n") * 300) for _round in range(20)]
 
     text = _render(results.inputs(commands=commands), most_lines=10_000)
 
