@@ -91,7 +91,7 @@ def test_explain_forbidden(
     error = api_error(*status_of(status, "no"))
     with pytest.raises(raised) as caught, explain_forbidden(cluster.client, pod_rules("shop")):
         raise error
-    assert type(caught.value) is raised
+    assert caught.value.__class__ is raised
     assert caught.value is error or caught.value.__cause__ is error
 
 
