@@ -46,8 +46,8 @@ _EVERY = 100
 
 def _template(api: Any, space: str) -> dict[str, Any]:
     """A real running pod, from which the others get their size."""
-    benchkit.web_pods(api, space, 1)
-    pod: dict[str, Any] = api.get(f"/api/v1/namespaces/{space}/pods/web-0")
+    (name,) = benchkit.web_pods(api, space, 1)
+    pod: dict[str, Any] = api.get(f"/api/v1/namespaces/{space}/pods/{name}")
     return pod
 
 

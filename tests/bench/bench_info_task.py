@@ -28,9 +28,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with benchkit.client() as api, benchkit.namespace(api) as space:
-        benchkit.web_pods(api, space, 1)
-        ours = {"namespace": space, "name": ["web-0"]}
-        peer = {"kind": "Pod", "namespace": space, "name": "web-0"}
+        (name,) = benchkit.web_pods(api, space, 1)
+        ours = {"namespace": space, "name": [name]}
+        peer = {"kind": "Pod", "namespace": space, "name": name}
         runs = [
             [{"ansible.builtin.meta": "noop"}],
             _tasks("kubedebug.core.ephemeral_container_info", ours, options.tasks),

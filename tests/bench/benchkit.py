@@ -29,7 +29,6 @@ from typing import Any
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import NotFound
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 
 __all__ = [
     "Cost",
@@ -142,10 +141,9 @@ def namespace(api: Client) -> Iterator[str]:
         yield name
     finally:
         print(f"Removing namespace {name} ...", file=sys.stderr)
-        pods = f"/api/v1/namespaces/{name}/pods"
-        now = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
-        api.delete(pods, now)
+        # From then on no controller makes new pods in it.
         api.delete(f"/api/v1/namespaces/{name}")
+        api.delete(f"/api/v1/namespaces/{name}/pods", {"gracePeriodSeconds": 0})
         wait(lambda: _is_gone(api, f"/api/v1/namespaces/{name}"), "its end")
 
 
@@ -158,32 +156,29 @@ def _is_gone(api: Client, path: str) -> bool:
 
 
 def web_pods(api: Client, space: str, count: int) -> list[str]:
-    """Have *count* running pods of a web server, and return their names."""
-    names = [f"web-{number}" for number in range(count)]
+    """Have a deployment of *count* running pods of a web server, and return their names."""
     pods = f"/api/v1/namespaces/{space}/pods"
     print(f"Starting {count} pods in namespace {space} ...", file=sys.stderr)
-    account = f"/api/v1/namespaces/{space}/serviceaccounts/default"
-    wait(lambda: not _is_gone(api, account), "its service account")
-    made = fan_out(lambda name: api.post(pods, _web_pod(name)), names, limit=16)
-    for outcome in made:
-        outcome.unwrap()
+    api.post(f"/apis/apps/v1/namespaces/{space}/deployments", _deployment(count))
     wait(lambda: _running(api, pods) == count, f"{count} running pods")
-    return names
+    return [pod["metadata"]["name"] for pod in api.list(pods)]
 
 
 def _running(api: Client, pods: str) -> int:
     return sum(pod["status"].get("phase") == "Running" for pod in api.list(pods))
 
 
-def _web_pod(name: str) -> dict[str, Any]:
-    container = {"name": "web", "image": WEB, "imagePullPolicy": "IfNotPresent"}
+def _deployment(count: int) -> dict[str, Any]:
+    labels = {"app": "web"}
+    pod = {
+        "containers": [{"name": "web", "image": WEB, "imagePullPolicy": "IfNotPresent"}],
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+    }
+    template = {"metadata": {"labels": labels}, "spec": pod}
     return {
-        "metadata": {"name": name, "labels": {"app": "web"}},
-        "spec": {
-            "containers": [container],
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-        },
+        "metadata": {"name": "web"},
+        "spec": {"replicas": count, "selector": {"matchLabels": labels}, "template": template},
     }
 
 
