@@ -98,7 +98,7 @@ def _run(params: Params, context: Context) -> Result:
 
 
 def _check_together(params: Params, options: DebuggerOptions, wait: WaitOptions) -> None:
-    if params["debugger"] and params["state"] != "stopped":
+    if _named(params) and params["state"] != "stopped":
         raise OptionError(
             "debugger names running debuggers for state=stopped; with state=present the "
             "collection gives the name. Leave it out."
@@ -115,6 +115,11 @@ def _check_together(params: Params, options: DebuggerOptions, wait: WaitOptions)
         )
     if params["wait_for"] == "finished" and not wait.wait:
         raise OptionError("wait_for=finished and wait=false exclude each other.")
+
+
+def _named(params: Params) -> tuple[str, ...]:
+    """The debuggers that the task names; an AWX survey that was left empty names none."""
+    return tuple(name for name in params["debugger"] if name)
 
 
 def _present(
@@ -138,7 +143,7 @@ def _stop(
     chosen = [
         (target, entry)
         for target in targets
-        for entry in _chosen_entries(target, tuple(params["debugger"]), owner)
+        for entry in _chosen_entries(target, _named(params), owner)
     ]
     require(
         client,

@@ -173,6 +173,13 @@ def test_unknown_name_stops_none(cluster: Cluster, execs: Exec) -> None:
     assert execs.calls == []
 
 
+def test_name_left_empty_in_a_survey_is_none(cluster: Cluster, execs: Exec) -> None:
+    cluster.add(make_pod("web-0"))
+    result = run(cluster, state="stopped", debugger=[""])
+    assert [pod["action"] for pod in result.data["pods"]] == ["none"]
+    assert execs.calls == []
+
+
 def test_right_to_exec_is_asked_before_a_signal(cluster: Cluster, execs: Exec) -> None:
     cluster.add(make_pod("web-0", make_entry("dbg", RUNNING, owner="jane")))
     cluster.denied = {"create pods/exec"}
