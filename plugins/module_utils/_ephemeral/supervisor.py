@@ -133,11 +133,15 @@ _SUPERVISOR = r"""
     fi
     me=$$ child= grace=50
     finish() {
+        # A signal between the end of the wait below and the use of its result: the shell has
+        # forgotten the child, and what it ended with is the status that the trap began with.
+        was=$?
         exec 2>/dev/null
         trap '' TERM INT HUP ALRM
         end_all "$grace"
         rc=0
         [ "$child" ] && { wait "$child"; rc=$?; }
+        [ "$rc" -eq 127 ] && rc=$was
         wait
         exit "${1:-$rc}"
     }
