@@ -23,6 +23,7 @@ __all__ = [
     "continue_token",
     "error_of",
     "identity",
+    "marked_items",
     "offered_token",
     "parse_object",
     "request_target",
@@ -30,6 +31,7 @@ __all__ = [
 
 _PATH = re.compile(r"/[A-Za-z0-9._~:@!$&'()*+,;=/-]*")
 _HEAD = 8192
+_ITEM = '{"metadata":{'
 _PLAIN_TO_TLS = b"HTTP request to an HTTPS server"
 """A part of what Go's net/http says to a client without TLS."""
 
@@ -138,3 +140,38 @@ def continue_token(raw: bytes) -> str | None:
             # Another order of the fields: parse the whole page.
             pass
     return json.loads(raw).get("metadata", {}).get("continue") or None
+
+
+def marked_items(raw: bytes, mark: bytes) -> list[dict[str, Any]]:
+    """Return the items of a page in whose text `mark` is, such as the name of a field in quotes.
+
+    The others are not parsed, which is most of the work for a cluster's pods. API servers write
+    an item's metadata first, so that is what an item is found by; a page of another layout is
+    parsed as a whole.
+    """
+    if mark not in raw:
+        return []
+    text, wanted = raw.decode("utf-8"), mark.decode("utf-8")
+    items: list[dict[str, Any]] = []
+    position = text.find('"items":[') + 1
+    try:
+        while (at := text.find(wanted, position)) >= 0:
+            item, position = _item_around(text, at, position)
+            items.append(item)
+    except ValueError:
+        whole = json.loads(raw).get("items") or []
+        return [item for item in whole if wanted in json.dumps(item, separators=(",", ":"))]
+    return items
+
+
+def _item_around(text: str, at: int, low: int) -> tuple[dict[str, Any], int]:
+    """Parse the item that holds the place `at`, and tell its end; raises ValueError for none."""
+    decoder = json.JSONDecoder()
+    begin = at
+    while (begin := text.rfind(_ITEM, low, begin)) > 0:
+        # What stands behind a colon is within an item, as a claim's template is within a volume.
+        if text[begin - 1] in "[,":
+            item, end = decoder.raw_decode(text, begin)
+            if end > at:
+                return item, end
+    raise ValueError("no item around the mark")

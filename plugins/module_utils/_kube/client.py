@@ -21,6 +21,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.answers impor
     continue_token,
     error_of,
     identity,
+    marked_items,
     offered_token,
     parse_object,
     request_target,
@@ -153,7 +154,7 @@ class Client:
     ) -> Iterator[Object]:
         """Yield the items of a list page by page, so that memory holds one page.
 
-        Pages whose bytes do not hold `containing` are left out unparsed.
+        Items whose text does not hold `containing` are left out, as a rule unparsed.
 
         When the server has dropped the snapshot half way (410), the list goes on with the token
         that it offers instead, or from the start without what was yielded before.
@@ -168,14 +169,14 @@ class Client:
                     raise
                 token = offered_token(error)
                 continue
-            if containing is not None and containing not in raw:
-                token = continue_token(raw)
-                if token is None:
-                    return
-                continue
-            page = self._json(raw)
-            token = page.get("metadata", {}).get("continue") or None
-            for item in page.get("items") or []:
+            if containing is None or not raw.startswith(b"{"):
+                # The latter is of no API server, which this says.
+                page = self._json(raw)
+                token = page.get("metadata", {}).get("continue") or None
+                items = page.get("items") or []
+            else:
+                token, items = continue_token(raw), marked_items(raw, containing)
+            for item in items:
                 key = identity(item)
                 if key not in seen:
                     seen.add(key)

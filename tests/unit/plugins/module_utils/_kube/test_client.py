@@ -376,6 +376,12 @@ def test_list_leaves_out_pages_that_do_not_hold_the_mark(api, client, mark, expe
     assert names(client.list(PODS, page_size=1, containing=mark)) == expected
 
 
+def test_a_marked_list_of_no_api_server(api, client):
+    api.on("GET", PODS, lambda x: x.reply(200, b"<html>sign in</html>"))
+    with pytest.raises(errors.ConfigError, match="no API server"):
+        list(client.list(PODS, containing=b'"b"'))
+
+
 def test_pages_raw_gives_the_bytes(api, client):
     api.json("GET", PODS, page("a", token="t1"), page("b"))
     raw = list(client.pages_raw(PODS, page_size=1))
