@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -152,7 +153,7 @@ def _patch(client: Client, draft: Session, plan: Plan) -> Session:
         try:
             pod = client.patch(
                 f"{draft.target.path}/ephemeralcontainers",
-                spec.patch_body([draft.added]),
+                spec.patch_body([spec.stamped(draft.added, secrets.token_hex(4))]),
                 params={"fieldManager": "kubedebug.core"},
             )
         except Invalid as error:

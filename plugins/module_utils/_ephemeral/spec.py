@@ -41,6 +41,7 @@ __all__ = [
     "literal",
     "masked_entry",
     "patch_body",
+    "stamped",
 ]
 
 MANAGED_BY = "kubedebug.core"
@@ -260,6 +261,16 @@ def _container_of(target: Target) -> Mapping[str, Any]:
     spec = target.pod["spec"]
     every = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
     return next((each for each in every if each["name"] == target.container), {})
+
+
+def stamped(entry: Mapping[str, Any], request: str) -> Container:
+    """The entry with a mark that no other run's has.
+
+    Two runs that describe the same debugger within one second would otherwise send the same patch,
+    and the second would be told that it had added what the first one had.
+    """
+    mark = {"name": f"{MARK_PREFIX}REQUEST", "value": request}
+    return {**entry, "env": [*(entry.get("env") or []), mark]}
 
 
 def patch_body(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

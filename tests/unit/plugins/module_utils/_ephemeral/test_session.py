@@ -283,12 +283,28 @@ def test_reuse_or_new_entry(
     assert len(cluster.patches()) == (action == "created")
 
 
+def spec_of(body: bytes) -> Json:
+    """The one entry that a patch adds."""
+    (entry,) = json.loads(body)["spec"]["ephemeralContainers"]
+    return dict(entry)
+
+
+def test_two_runs_never_send_the_same_patch(cluster: Cluster) -> None:
+    # Else the slower of two that begin within a second would take the other's entry for its own.
+    for pod in (make_pod("a"), make_pod("b")):
+        opened(cluster, pod)
+    first, second = (spec_of(each.body) for each in cluster.patches())
+    assert first["name"] == second["name"]
+    assert first["env"][-1] != second["env"][-1]
+
+
 def test_new_entry_is_rehearsed_then_sent_and_awaited(cluster: Cluster) -> None:
     session = opened(cluster, make_pod())
     assert (session.action, session.changed) == ("created", True)
     assert session.entry and (session.entry.name, session.entry.state) == (NAME, "running")
     (rehearsed,), (sent,) = cluster.patches(dry=True), cluster.patches()
-    assert rehearsed.body == sent.body
+    before, after = (spec_of(each.body) for each in (rehearsed, sent))
+    assert after == spec.stamped(before, after["env"][-1]["value"])
     assert sent.path == "/api/v1/namespaces/shop/pods/web-0/ephemeralcontainers"
     assert sent.query == {"fieldManager": ["kubedebug.core"]}
     assert cluster.lists()

@@ -19,6 +19,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.spec imp
     literal,
     masked_entry,
     patch_body,
+    stamped,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import (
     SUPERVISOR,
@@ -415,6 +416,15 @@ def test_custom_is_checked_against_the_pod() -> None:
 
 def test_patch_body() -> None:
     assert patch_body([{"name": "a"}]) == {"spec": {"ephemeralContainers": [{"name": "a"}]}}
+
+
+def test_stamped_adds_one_mark_to_a_copy() -> None:
+    entry = {"name": "a", "env": [{"name": "X", "value": "1"}]}
+    assert stamped(entry, "r1") == {
+        "name": "a",
+        "env": [{"name": "X", "value": "1"}, {"name": "KUBEDEBUG_REQUEST", "value": "r1"}],
+    }
+    assert entry == {"name": "a", "env": [{"name": "X", "value": "1"}]}
 
 
 def test_masked_entry_shows_marks_and_no_value() -> None:
