@@ -233,7 +233,8 @@ def report(title: str, figures: Sequence[Figure], *, rounds: int) -> None:
     for figure in figures:
         hold = "" if figure.hold is None else f"{figure.hold:g}x"
         both = "".join(f"{value:>8.3f} {figure.unit:3}" for value in (figure.ours, figure.peer))
-        print(f"{figure.what:46}{both}{figure.ratio:>8.1f}x{hold:>8}")
+        ratio = f"{figure.ratio:.1f}x" if figure.ours > 0 else "no cost"
+        print(f"{figure.what:46}{both}{ratio:>9}{hold:>8}")
     print(f"machine: {_machine()}\n")
 
 
