@@ -54,7 +54,7 @@ def iterate_pods(
 ) -> Iterator[dict[str, Any]]:
     """Yield the raw pods that the options select; all of the namespace when they select nothing.
 
-    With *containing*, pages whose bytes do not hold it may be left out unparsed.
+    With *containing*, pods whose text does not hold it may be left out unparsed.
 
     Raises OptionError, TargetError (no such pod, workload or namespace) and ExpressionError for
     what the task says, ApiError for what the server refuses.
