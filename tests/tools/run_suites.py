@@ -296,13 +296,28 @@ def forget(junit: Path | None) -> None:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its group: politely, then for good."""
+    """End a process and its group: politely, then for good; return when none of it runs."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
-            return
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline:
+            # A signal reaches each process in its own time: that the first has ended says nothing
+            # of its children.
+            if process.poll() is not None and not group_runs(process.pid):
+                return
+            time.sleep(0.02)
+
+
+def group_runs(group: int) -> bool:
+    """Tell whether a process of the group runs; one that ended and that nobody waits for does not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name before the last bracket may hold anything.
+            state, _parent, of_group = stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state not in "ZX":
+                return True
+    return False
 
 
 def tail(path: Path, lines: int) -> str:
