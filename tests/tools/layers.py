@@ -27,7 +27,9 @@ __all__ = [
 PREFIX = "ansible_collections.kubedebug.core.plugins."
 UTILS = "plugins/module_utils/"
 
-CAPABILITY = frozenset({"_kube", "_pods", "_ephemeral", "_options", "_usecase"})
+CAPABILITY = frozenset(
+    {"_kube", "_pods", "_ephemeral", "_transfer", "_agent", "_options", "_usecase"}
+)
 LAYERS: Mapping[str, frozenset[str]] = {
     "_kube": frozenset(),
     "_options": frozenset({"_kube.auth", "_kube.errors"}),
@@ -35,6 +37,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "_shell": frozenset({"_kube.errors", "_usecase"}),
     "_pods": frozenset({"_kube", "_options"}),
     "_ephemeral": frozenset({"_kube", "_pods", "_options", "_usecase"}),
+    "_transfer": frozenset({"_kube", "_pods", "_options"}),
+    "_agent": frozenset({"_kube", "_pods", "_ephemeral", "_options", "_usecase"}),
 }
 """What each part of module_utils may import of the others; every other folder is a capability."""
 

@@ -310,11 +310,13 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def group_runs(group: int) -> bool:
-    """Tell whether a process of the group runs; one that ended and that nobody waits for does not."""
+    """Tell whether a process of the group runs; a zombie does not."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The name before the last bracket may hold anything.
-            state, _parent, of_group = stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+            state, _parent, of_group = (
+                stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+            )
             if int(of_group) == group and state not in "ZX":
                 return True
     return False

@@ -93,12 +93,7 @@ def sessions_for(
     options = DebuggerOptions.from_params(params)
     targets = TargetOptions.from_params(params)
     chosen = resolve(client, targets)
-    first = {target.namespace: target for target in reversed(chosen.targets)}
-    rules = tuple(
-        rule
-        for target in first.values()
-        for rule in preflight.exec_rules(target.namespace, target.name)
-    )
+    rules = preflight.exec_rules_of(chosen.targets)
     if check_mode:
         require(client, rules)
     if params["debugger"]:

@@ -145,14 +145,7 @@ def _stop(
         for target in targets
         for entry in _chosen_entries(target, _named(params), owner)
     ]
-    require(
-        client,
-        [
-            rule
-            for target in {target.namespace: target for target, _entry in chosen}.values()
-            for rule in preflight.exec_rules(target.namespace, target.name)
-        ],
-    )
+    require(client, preflight.exec_rules_of([target for target, _entry in chosen]))
     if check_mode:
         stopped = [
             Stopped(target=target, entry=replace(entry, state="finished"))

@@ -45,7 +45,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import
     require,
 )
 
-__all__ = ["Proposal", "check", "debug_rules", "exec_rules", "explain"]
+__all__ = ["Proposal", "check", "debug_rules", "exec_rules", "exec_rules_of", "explain"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,14 @@ def exec_rules(namespace: str, name: str = "") -> list[Rule]:
         )
         for verb in ("get", "create")
     ]
+
+
+def exec_rules_of(targets: Sequence[Target]) -> tuple[Rule, ...]:
+    """The RBAC for running something beside *targets*: of each namespace, its first pod speaks."""
+    first = {target.namespace: target for target in reversed(targets)}
+    return tuple(
+        rule for target in first.values() for rule in exec_rules(target.namespace, target.name)
+    )
 
 
 def check(

@@ -105,15 +105,7 @@ def _viewpoint(target: Target, name: str | None) -> _Seen:
 
 
 def _require(client: Client, seen: Sequence[_Seen]) -> None:
-    first = {each.target.namespace: each.target for each in reversed(seen)}
-    require(
-        client,
-        [
-            rule
-            for target in first.values()
-            for rule in preflight.exec_rules(target.namespace, target.name)
-        ],
-    )
+    require(client, preflight.exec_rules_of([each.target for each in seen]))
 
 
 def _look(client: Client, seen: _Seen) -> _Seen:

@@ -14,7 +14,16 @@ from urllib.parse import quote
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 
-__all__ = ["Resolution", "Skipped", "Target", "TargetError", "listing", "pod_path", "ref_of"]
+__all__ = [
+    "Resolution",
+    "Seat",
+    "Skipped",
+    "Target",
+    "TargetError",
+    "listing",
+    "pod_path",
+    "ref_of",
+]
 
 _MOST_NAMES = 5
 
@@ -69,6 +78,22 @@ class Target:
     def path(self) -> str:
         """The API path."""
         return pod_path(self.namespace, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A running container that commands are run in: a debugger in the target's own pod, or an
+    agent in a pod of its own.
+    """
+
+    namespace: str
+    pod: str
+    container: str
+
+    @property
+    def ref(self) -> str:
+        """The name for messages."""
+        return f"{self.namespace}/{self.pod}, container {self.container}"
 
 
 @dataclass(frozen=True, kw_only=True)
