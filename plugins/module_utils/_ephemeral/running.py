@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
@@ -30,12 +30,12 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import ExecResult
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
     explain_forbidden,
 )
 
-__all__ = ["Command", "Ran", "run_in_sessions", "signal_hint"]
+__all__ = ["Command", "Ran", "SeatRan", "run_in_seat", "run_in_sessions", "signal_hint"]
 
 # The runner inside the pod keeps the time; the controller waits this much longer, so that the
 # output and the exit code of a command that was killed still arrive.
@@ -67,6 +67,15 @@ class Ran:
     error: DebugError | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeatRan:
+    """A command's end in one container; ``error`` is how it failed, with the result that it had."""
+
+    result: ExecResult
+    timed_out: bool = False
+    error: DebugError | None = None
+
+
 def run_in_sessions(
     client: Client, sessions: Sequence[Session], command: Command, *, concurrency: int
 ) -> list[Ran]:
@@ -78,55 +87,70 @@ def run_in_sessions(
     ]
 
 
-def _run(client: Client, session: Session, command: Command) -> Ran:
-    if session.error is not None or session.debugger is None:
-        return Ran(session=session, error=session.error)
-    target, debugger = session.target, session.debugger
+def run_in_seat(
+    client: Client,
+    seat: Seat,
+    command: Command,
+    *,
+    ref: str,
+    on_stdout: Callable[[bytes], None] | None = None,
+) -> SeatRan:
+    """Run *command* in one container; *ref* is what messages name: the target of the work.
+
+    *on_stdout* sees all of the output as it comes, also what is more than ``max_output``. Raises
+    DebugError where the command was not run, or where its end is unknown.
+    """
     token = secrets.token_hex(8)
     script = ["sh", "-c", RUNNER, "kubedebug-run", str(command.timeout), token]
     try:
-        with explain_forbidden(client, exec_rules(target.namespace, target.name)):
+        with explain_forbidden(client, exec_rules(seat.namespace, seat.pod)):
             result = kube_exec.run(
                 client,
-                namespace=target.namespace,
-                pod=target.name,
-                container=debugger,
+                namespace=seat.namespace,
+                pod=seat.pod,
+                container=seat.container,
                 argv=[*script, *command.argv],
                 stdin=command.stdin,
                 timeout=command.timeout + _SLACK,
                 max_output=command.max_output,
+                on_stdout=on_stdout,
             )
     except ExecTimeout as error:
-        _kill(client, target, debugger, token)
-        return _without_end(session, command, error)
+        _kill(client, seat, token)
+        return _without_end(seat, command, error, ref=ref)
     except ExecStartFailed as error:
         raise ExecError(
-            f"{target.ref}: nothing can be run in debugger {debugger}, because its image has no "
+            f"{ref}: nothing can be run in debugger {seat.container}, because its image has no "
             f"sh: {error.msg}. Choose an image with sh."
         ) from error
     except KubeError as error:
         raise ExecError(
-            f"{target.ref}: {command.argv[0]} in debugger {debugger}: {error.msg}"
+            f"{ref}: {command.argv[0]} in debugger {seat.container}: {error.msg}"
         ) from error
     timed_out = result.rc == _TIMED_OUT and result.duration >= command.timeout
-    return Ran(
-        session=session,
-        result=result,
-        timed_out=timed_out,
-        error=_failure(target, command, result, timed_out),
+    return SeatRan(
+        result=result, timed_out=timed_out, error=_failure(ref, command, result, timed_out)
     )
 
 
-def _without_end(session: Session, command: Command, error: ExecTimeout) -> Ran:
+def _run(client: Client, session: Session, command: Command) -> Ran:
+    if session.error is not None or session.debugger is None:
+        return Ran(session=session, error=session.error)
+    target = session.target
+    seat = Seat(namespace=target.namespace, pod=target.name, container=session.debugger)
+    ran = run_in_seat(client, seat, command, ref=target.ref)
+    return Ran(session=session, result=ran.result, timed_out=ran.timed_out, error=ran.error)
+
+
+def _without_end(seat: Seat, command: Command, error: ExecTimeout, *, ref: str) -> SeatRan:
     """What arrived of a command whose end did not, as where a child of it holds its output."""
-    return Ran(
-        session=session,
+    return SeatRan(
         result=ExecResult(
             _TIMED_OUT, error.stdout, error.stderr, *error.totals, command.timeout + _SLACK
         ),
         timed_out=True,
         error=ExecError(
-            f"{session.target.ref}: {command.argv[0]} in debugger {session.debugger} did not end "
+            f"{ref}: {command.argv[0]} in debugger {seat.container} did not end "
             f"within {command.timeout} s and was killed. Raise timeout, redirect the output of "
             "what it leaves in the background, or look whether the node is overloaded."
         ),
@@ -143,13 +167,11 @@ def signal_hint(rc: int) -> str:
     )
 
 
-def _failure(
-    target: Target, command: Command, result: ExecResult, timed_out: bool
-) -> DebugError | None:
+def _failure(ref: str, command: Command, result: ExecResult, timed_out: bool) -> DebugError | None:
     name = command.argv[0]
     if timed_out:
         return ExecError(
-            f"{target.ref}: {name} was killed after {command.timeout} s. Raise timeout, or give "
+            f"{ref}: {name} was killed after {command.timeout} s. Raise timeout, or give "
             "the command a bound of its own."
         )
     if result.rc == 0:
@@ -157,11 +179,11 @@ def _failure(
     reason = _first_line(result.stderr)
     if result.rc == _NOT_FOUND:
         return ExecError(
-            f"{target.ref}: {name} ended with exit code 127: the debugger's image has no such "
+            f"{ref}: {name} ended with exit code 127: the debugger's image has no such "
             f"command{reason}. {_way_to_a_command(name)}"
         )
     hint = reason or signal_hint(result.rc)
-    return ExecError(f"{target.ref}: {name} ended with exit code {result.rc}{hint}.")
+    return ExecError(f"{ref}: {name} ended with exit code {result.rc}{hint}.")
 
 
 def _way_to_a_command(name: str) -> str:
@@ -177,14 +199,14 @@ def _first_line(stderr: bytes) -> str:
     return " (" + "".join(c if c.isprintable() else " " for c in lines[0][:200]) + ")"
 
 
-def _kill(client: Client, target: Target, debugger: str, token: str) -> None:
+def _kill(client: Client, seat: Seat, token: str) -> None:
     """End what a command that does not answer any more has left in the debugger."""
     try:
         kube_exec.run(
             client,
-            namespace=target.namespace,
-            pod=target.name,
-            container=debugger,
+            namespace=seat.namespace,
+            pod=seat.pod,
+            container=seat.container,
             argv=["sh", "-c", KILLER, "kubedebug-kill", token],
             timeout=_KILL_TIMEOUT,
             max_output=4096,
