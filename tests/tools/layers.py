@@ -60,10 +60,15 @@ NETWORK_PATHS = (
 
 PURE = frozenset(
     {
+        "application.py",
+        "blocks.py",
         "choose.py",
         "document.py",
         "entries.py",
+        "flows.py",
+        "http.py",
         "model.py",
+        "packets.py",
         "page.py",
         "pcapng.py",
         "phrases.py",
