@@ -1,0 +1,218 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""The use case of ``pod_fetch``: files of each target listed, or brought home and verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.command import (
+    SESSION_SPEC,
+    sessions_for,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import (
+    raise_failures,
+    session_diff,
+    session_result,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import Session
+from ansible_collections.kubedebug.core.plugins.module_utils._files.fetching import (
+    Fetched,
+    fetch,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._files.local import Store
+from ansible_collections.kubedebug.core.plugins.module_utils._files.model import (
+    FILES_SPEC,
+    FilesOptions,
+    Problem,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._files.remote import (
+    FilesError,
+    Listing,
+    Place,
+    list_files,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    clean,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+from ansible_collections.kubedebug.core.plugins.module_utils._options import (
+    DEBUGGER_SPEC,
+    SELECT_SPEC,
+    TARGET_SPEC,
+    OptionError,
+    Spec,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat, listing
+from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
+    Context,
+    Params,
+    Result,
+    UseCase,
+    open_client,
+)
+
+__all__ = ["POD_FETCH"]
+
+_SPEC = Spec.compose(SELECT_SPEC, TARGET_SPEC, DEBUGGER_SPEC, SESSION_SPEC, FILES_SPEC)
+
+
+@dataclass
+class _Outcome:
+    """What came of one target."""
+
+    session: Session
+    listing: Listing = field(default_factory=Listing)
+    fetched: Fetched = field(default_factory=Fetched)
+    error: DebugError | None = None
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [*self.listing.problems, *self.fetched.problems]
+
+
+def _run(params: Params, context: Context) -> Result:
+    options = FilesOptions.from_params(params)
+    with open_client(params, context) as client:
+        sessions, warnings = sessions_for(
+            client, params, check_mode=context.check_mode, needs=float(options.timeout)
+        )
+        if options.flat and len(sessions) > 1:
+            raise OptionError("flat=true writes one file, and the selection has several pods.")
+        outcomes = fan_out(
+            lambda session: _work(client, session, options, check_mode=context.check_mode),
+            sessions,
+            limit=params["concurrency"],
+        )
+    found = [
+        outcome.value
+        if outcome.value is not None
+        else _Outcome(session=session, error=outcome.error)
+        for session, outcome in zip(sessions, outcomes, strict=True)
+    ]
+    for one in found:
+        one.error = one.error or _verdict(one, options)
+    result = Result(
+        changed=any(session.changed for session in sessions)
+        or any(each.changed for one in found for each in one.fetched.files),
+        data={"pods": [_pod_result(one, options) for one in found]},
+        diff=session_diff(sessions),
+        warnings=(*warnings, *_told(found, options)),
+    )
+    raise_failures([one.error for one in found], result, what="Reading files")
+    return result
+
+
+def _place(session: Session) -> Place:
+    target, entry = session.target, session.entry
+    spec = target.pod.get("spec") or {}
+    shared = bool(spec.get("shareProcessNamespace") or spec.get("hostPID"))
+    joined = entry is not None and entry.target_container == target.container
+    seat = Seat(namespace=target.namespace, pod=target.name, container=str(session.debugger or ""))
+    return Place(target=target, seat=seat, first=joined and not shared)
+
+
+def _work(client: Client, session: Session, options: FilesOptions, *, check_mode: bool) -> _Outcome:
+    """List, and in state fetched bring home; in check mode only what a running debugger tells."""
+    if session.error is not None or session.action == "planned" or session.debugger is None:
+        return _Outcome(session=session, error=session.error)
+    if session.target.container_problem is not None:
+        raise FilesError(
+            f"{session.target.ref}: {session.target.container_problem}, so that there is no "
+            "process whose files could be read."
+        )
+    place = _place(session)
+    found = list_files(client, place, options, timeout=options.timeout)
+    outcome = _Outcome(session=session, listing=found)
+    outcome.error = _too_much(outcome, options)
+    if outcome.error is None and options.state == "fetched" and not check_mode:
+        store = Store(options, session.target)
+        outcome.fetched = fetch(client, place, store, found.entries)
+        outcome.error = outcome.fetched.error
+    return outcome
+
+
+def _too_much(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
+    """What forbids to fetch what was listed: nothing is fetched then."""
+    ref, found = outcome.session.target.ref, outcome.listing
+    if found.full:
+        return FilesError(
+            f"{ref}: paths name more than max_files={options.max_files} files and folders. Raise "
+            "it, name fewer, or leave some out by exclude."
+        )
+    if options.state == "listed":
+        return None
+    files = [each for each in found.entries if each.type == "file"]
+    size = sum(each.size for each in files)
+    if size > options.max_bytes:
+        return FilesError(
+            f"{ref}: the {len(files)} files have {size} bytes, more than "
+            f"max_bytes={options.max_bytes}. Raise it, or name fewer."
+        )
+    folders = [each for each in found.entries if each.type == "directory"]
+    if folders and not options.recurse:
+        return FilesError(
+            f"{ref}: {clean(folders[0].path)} is a folder: set recurse=true to fetch what is in it."
+        )
+    if options.flat and len(files) != 1:
+        return FilesError(
+            f"{ref}: flat=true writes one file to dest, and paths name {len(files)}. Leave it out."
+        )
+    if options.flat and Path(options.dest).is_dir():
+        return OptionError(f"dest={clean(options.dest)} is a folder: flat=true needs a file name.")
+    return None
+
+
+def _verdict(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
+    """What a user asked for and did not get is a failure, unless it is allowed."""
+    failed = [each for each in outcome.problems if not each.expected]
+    if options.allow_partial or not failed:
+        return None
+    texts = [f"{clean(each.path)}: {each.reason.rstrip('.')}" for each in failed]
+    return FilesError(
+        f"{outcome.session.target.ref}: {len(failed)} of what paths name could not be read: "
+        f"{listing(texts, most=3)}. allow_partial=true takes the rest."
+    )
+
+
+def _told(outcomes: list[_Outcome], options: FilesOptions) -> list[str]:
+    """What is neither a failure nor what was asked for."""
+    told = []
+    for one in outcomes:
+        ref = one.session.target.ref
+        odd = sorted({each.type for each in one.listing.entries} - {"file", "directory", "link"})
+        if options.state == "fetched" and odd:
+            told.append(f"{ref}: not read, only reported: {', '.join(odd)}.")
+        if options.allow_partial and any(not each.expected for each in one.problems):
+            told.append(f"{ref}: {len(one.problems)} of what paths name could not be read.")
+    return told
+
+
+def _pod_result(outcome: _Outcome, options: FilesOptions) -> dict[str, Any]:
+    received = {each.entry.path: each for each in outcome.fetched.files}
+    nothing = {"dest": None, "sha256": None, "changed": False, "whole": None}
+    files = [
+        received[each.path].as_dict() if each.path in received else {**each.as_dict(), **nothing}
+        for each in outcome.listing.entries
+    ]
+    base = Store(options, outcome.session.target).base if options.state == "fetched" else None
+    return {
+        **session_result(outcome.session),
+        "dest": None if base is None else str(base),
+        "files": files,
+        "bytes": sum(each.entry.size for each in outcome.fetched.files if each.whole),
+        "partial": bool(outcome.fetched.error)
+        or any(not each.expected for each in outcome.problems),
+        "problems": [each.as_dict() for each in outcome.problems],
+        "error": outcome.error.msg if outcome.error is not None else None,
+    }
+
+
+POD_FETCH = UseCase(name="pod_fetch", spec=_SPEC, run=_run)
