@@ -34,6 +34,7 @@ __all__ = [
     "SUPERVISOR",
     "SUPERVISOR_NAME",
     "TIMED_OUT",
+    "script",
 ]
 
 # $0 of each script: what ps, and the shell's own messages, call it.
@@ -46,7 +47,7 @@ KILL_NAME = "kubedebug-kill"
 TIMED_OUT = 124
 
 
-def _script(*parts: str) -> str:
+def script(*parts: str) -> str:
     """Join parts and leave out what only a reader needs: a script travels in URLs and specs."""
     lines = (line.strip() for part in parts for line in textwrap.dedent(part).splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#"))
@@ -181,7 +182,7 @@ _SUPERVISOR = r"""
     finish "$?"
 """
 
-SUPERVISOR = _script(_COMMON, _CONTAINER, _SUPERVISOR)
+SUPERVISOR = script(_COMMON, _CONTAINER, _SUPERVISOR)
 """``sh -c SUPERVISOR kubedebug-supervisor [ARGV...]``: a debugger's main process.
 
 Reads KUBEDEBUG_EXPIRES_AT (epoch, seconds) and KUBEDEBUG_LIFETIME (seconds). Without ARGV it waits
@@ -191,7 +192,7 @@ finished ephemeral container runs it again (kubernetes/kubernetes#124176). At TE
 at the end of its own command, it ends all processes of the container: TERM, after 5 s HUP, KILL.
 """
 
-STOPPER = _script(
+STOPPER = script(
     _COMMON,
     _CONTAINER,
     r"""
@@ -268,7 +269,7 @@ _RUN = r"""
 #
 # On a node without spare time the limit can be over before the command has begun: the clock waits
 # for it then, or for the runner to say that the command has ended.
-RUNNER = _script(
+RUNNER = script(
     _COMMON,
     _RUN,
     r"""
@@ -309,7 +310,7 @@ when it was ended: TERM to all of its processes, after 2 s KILL. TOKEN goes into
 KUBEDEBUG_RUN.
 """
 
-KILLER = _script(
+KILLER = script(
     _COMMON,
     _RUN,
     r"""
