@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for this collection only; it may change in any release.
+"""A host's debugger: found, opened or remembered, and the commands of a task that run in it.
+
+A task costs one request for each of its commands, the exec itself. Only the first task of a run,
+and one that finds its debugger gone, looks at the pod.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from ansible_collections.kubedebug.core.plugins.module_utils._connection.memory import (
+    Known,
+    Memory,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._connection.place import Place
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import entries
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
+    exec_rules,
+    exec_rules_of,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import (
+    MIN_REMAINING,
+    Plan,
+    open_sessions,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.stopping import (
+    stop_debuggers,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec as kube_exec
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import whoami
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    ExecError,
+    ExecStartFailed,
+    NotFound,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    explain_forbidden,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
+
+__all__ = ["Link"]
+
+# A run begins with a debugger that stays for a while: what its tasks put there goes with it.
+_FRESH = 300.0
+_FRESH_PART = 0.5
+_SLACK = 30.0
+_MOST_OUTPUT = 256 * 1024 * 1024
+_GRACE = 5
+
+# A node does not always notice that a command has ended that has not read all of its input; then
+# nobody would hear of its end. So what is left of the input is read by somebody else.
+_WITH_INPUT = 'sh -c "$1"; rc=$?; cat >/dev/null; exit "$rc"'
+
+
+class Link:
+    """The way to one host, for one task; nothing is asked for before the first command.
+
+    *folder* is where the tasks of a run leave their notes, *say* and *warn* take a line for people.
+    All methods raise DebugError.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        auth: Mapping[str, Any],
+        *,
+        folder: str | None,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.place = place
+        self._auth = AuthOptions.from_params(auth)
+        self._environ = environ
+        self._memory = Memory(folder, place.key(auth))
+        self._say, self._warn = say, warn
+        self._client: Client | None = None
+        self._known: Known | None = None
+        self._proven = False
+
+    @property
+    def client(self) -> Client:
+        """The client of this task, made at its first use."""
+        if self._client is None:
+            self._client = Client(self._auth, environ=self._environ)
+        return self._client
+
+    @property
+    def seat(self) -> Seat:
+        """The container that the commands run in."""
+        known = self._open()
+        return Seat(namespace=known.namespace, pod=known.pod, container=known.container)
+
+    @property
+    def patience(self) -> float | None:
+        """How many seconds a command can take: with its debugger, it ends."""
+        remaining = self._open().remaining
+        return None if remaining is None else max(remaining, 0.0) + _SLACK
+
+    def command(self, line: str, stdin: bytes | None) -> kube_exec.ExecResult:
+        """Run a line of shell, which is what Ansible has for a connection."""
+        argv = ["sh", "-c", line]
+        if stdin is not None:
+            argv = ["sh", "-c", _WITH_INPUT, "kubedebug", line]
+        result = self.run(argv, stdin=stdin)
+        if result.stdout_bytes > _MOST_OUTPUT or result.stderr_bytes > _MOST_OUTPUT:
+            raise ExecError(
+                f"{self.place.ref}: a command wrote more than {_MOST_OUTPUT} bytes, and Ansible "
+                "would have to hold all of it. Write it to a file in the debugger, and fetch that."
+            )
+        return result
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes | BinaryIO | None = None
+    ) -> kube_exec.ExecResult:
+        """Run an argv to its end.
+
+        Where the debugger that an earlier task has used is gone, another is opened and nothing has
+        been run yet; where it goes while a command runs, what that did is unknown.
+        """
+        try:
+            return self._run(argv, stdin)
+        except NotFound as error:
+            if self._proven or self.place.seat is not None:
+                raise self._gone(error) from error
+        before = self._known
+        self._memory.forget()
+        self._known = None
+        if before is not None and self._open().container != before.container:
+            self._warn(
+                f"{self.place.ref}: debugger {before.container} is gone, and the tasks go on in "
+                f"{self._open().container}. What they had put there is gone with it; raise "
+                "kubedebug_lifetime where its time was over."
+            )
+        try:
+            return self._run(argv, stdin)
+        except NotFound as error:
+            raise self._gone(error) from error
+
+    def prove(self) -> None:
+        """See to it that the container is there, for what does not begin with `run`."""
+        if not self._proven:
+            self.run(["sh", "-c", ":"])
+
+    def reset(self) -> None:
+        """Forget what is known of the debugger, and end it where it is not to be kept."""
+        known = self._memory.recall()
+        self._memory.forget()
+        self._known, self._proven = None, False
+        if known is None or not known.made or self.place.keep:
+            return
+        chosen = resolve(self.client, self._targets(), need_running=False)
+        running = [
+            (target, entry)
+            for target in chosen.targets
+            for entry in entries(target.pod)
+            if entry.name == known.container and entry.state == "running"
+        ]
+        for stopped in stop_debuggers(
+            self.client, running, grace=_GRACE, timeout=self.place.wait.timeout, concurrency=1
+        ):
+            if stopped.error is not None:
+                raise stopped.error
+            self._say(f"debugger {stopped.entry.name} has ended")
+
+    def close(self) -> None:
+        """Give back the connections of this task; the debugger stays for the next one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _run(self, argv: Sequence[str], stdin: bytes | BinaryIO | None) -> kube_exec.ExecResult:
+        seat, timeout = self.seat, self.patience
+        try:
+            with explain_forbidden(self.client, exec_rules(seat.namespace, seat.pod)):
+                result = kube_exec.run(
+                    self.client,
+                    namespace=seat.namespace,
+                    pod=seat.pod,
+                    container=seat.container,
+                    argv=argv,
+                    stdin=stdin,
+                    timeout=timeout,
+                    max_output=_MOST_OUTPUT,
+                )
+        except ExecStartFailed as error:
+            raise ExecError(
+                f"{seat.ref}: nothing can be run here, because the image has no sh: {error.msg} "
+                "Set kubedebug_image to one that has."
+            ) from error
+        self._proven = True
+        return result
+
+    def _gone(self, error: NotFound) -> ExecError:
+        return ExecError(
+            f"{self.seat.ref}: the pod or the container is gone ({error.message.rstrip('.')}), and "
+            "what was put there with it. Run the play again on the pod that replaces it."
+        )
+
+    def _open(self) -> Known:
+        if self._known is not None:
+            return self._known
+        if self.place.seat is not None:
+            self._known = Known(
+                namespace=self.place.namespace or self.client.default_namespace,
+                pod=self.place.pod,
+                container=self.place.seat,
+            )
+            return self._known
+        recalled = self._memory.recall()
+        if recalled is not None and (recalled.remaining or 0.0) > MIN_REMAINING:
+            self._known = recalled
+        else:
+            self._known, self._proven = self._debugger(renewed=recalled is not None), True
+            self._memory.note(self._known)
+        return self._known
+
+    def _debugger(self, *, renewed: bool) -> Known:
+        """Find the pod's debugger of this description, or open one; it is running then."""
+        client, options = self.client, self.place.options
+        targets = resolve(client, self._targets()).targets
+        fresh = min(_FRESH, options.lifetime * _FRESH_PART)
+        plan = Plan(
+            options=options,
+            owner=options.owner or whoami(client),
+            wait=self.place.wait,
+            concurrency=1,
+            needed=exec_rules_of(targets),
+            min_remaining=MIN_REMAINING if renewed else max(MIN_REMAINING, fresh),
+        )
+        (session,) = open_sessions(client, targets, plan)
+        for warning in session.warnings:
+            self._warn(warning)
+        if session.error is not None:
+            raise session.error
+        self._say(f"debugger {session.debugger} of {session.target.ref}: {session.action}")
+        known = Known(
+            namespace=session.target.namespace,
+            pod=session.target.name,
+            container=str(session.debugger),
+            made=session.action == "created",
+        )
+        expires = session.entry.expires_at if session.entry is not None else None
+        left = options.lifetime if expires is None else expires - client.server_time()
+        return replace(known, ends=time.monotonic() + left)
+
+    def _targets(self) -> TargetOptions:
+        return TargetOptions(
+            namespace=self.place.namespace,
+            name=(self.place.pod,),
+            container=self.place.container,
+            max_pods=1,
+            concurrency=1,
+        )
