@@ -104,7 +104,7 @@ class _Hashed(io.RawIOBase):
         return self._stream.write(data)
 
 
-def _configuration(image: Image, diff_id: str) -> bytes:
+def _configuration(image: Image, diff_ids: Sequence[str]) -> bytes:
     config: dict[str, object] = {
         "Env": [f"{name}={value}" for name, value in sorted(image.environment.items())],
         "Entrypoint": list(image.entrypoint) or None,
@@ -118,30 +118,65 @@ def _configuration(image: Image, diff_id: str) -> bytes:
         "os": "linux",
         "created": "2023-11-14T22:13:20Z",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        "history": [{"created": "2023-11-14T22:13:20Z", "created_by": "kubedebug tests"}],
+        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
+        "history": [
+            {"created": "2023-11-14T22:13:20Z", "created_by": "kubedebug tests"} for _ in diff_ids
+        ],
     }
     return json.dumps(whole, sort_keys=True).encode()
 
 
-def write_archive(path: Path, *, images: Sequence[Image], entries: Iterable[Entry]) -> None:
-    """Writes the images, which share one layer, to a docker-archive (in one rename)."""
+def write_archive(
+    path: Path,
+    *,
+    images: Sequence[Image],
+    entries: Iterable[Entry],
+    below: Sequence[Path] = (),
+) -> None:
+    """Writes the images, which share their layers, to a docker-archive (in one rename): those of
+    the archives *below*, in order, and above them one of *entries*."""
     path.parent.mkdir(parents=True, exist_ok=True)
     layer_file, new = path.with_name(path.name + ".layer"), path.with_name(path.name + ".new")
     with layer_file.open("w+b") as layer:
         diff_id = write_layer(entries, layer)
         size = layer.tell()
         layer.seek(0)
-        layer_name = diff_id.removeprefix("sha256:") + "/layer.tar"
         with tarfile.open(new, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            tar.addfile(_header(layer_name, size=size), layer)
-            manifest = []
-            for image in images:
-                config = _configuration(image, diff_id)
-                name = hashlib.sha256(config).hexdigest() + ".json"
-                tar.addfile(_header(name, size=len(config)), io.BytesIO(config))
-                manifest.append({"Config": name, "RepoTags": [image.name], "Layers": [layer_name]})
-            data = json.dumps(manifest, sort_keys=True).encode()
-            tar.addfile(_header("manifest.json", size=len(data)), io.BytesIO(data))
+            diff_ids = [found for archive in below for found in _copy_layers(archive, tar)]
+            diff_ids.append(diff_id)
+            tar.addfile(_header(_layer_name(diff_id), size=size), layer)
+            _add_images(tar, images, diff_ids)
     layer_file.unlink()
     new.replace(path)
+
+
+def _layer_name(diff_id: str) -> str:
+    return diff_id.removeprefix("sha256:") + "/layer.tar"
+
+
+def _copy_layers(archive: Path, tar: tarfile.TarFile) -> list[str]:
+    """The layers of another archive of ours, byte by byte, so that the runtime knows them again."""
+    with tarfile.open(archive) as source:
+        manifest = json.loads(_read(source, "manifest.json"))
+        config = json.loads(_read(source, manifest[0]["Config"]))
+        for name in manifest[0]["Layers"]:
+            tar.addfile(source.getmember(name), source.extractfile(name))
+    found: list[str] = config["rootfs"]["diff_ids"]
+    return found
+
+
+def _read(tar: tarfile.TarFile, name: str) -> bytes:
+    stream = tar.extractfile(name)
+    return b"" if stream is None else stream.read()
+
+
+def _add_images(tar: tarfile.TarFile, images: Sequence[Image], diff_ids: Sequence[str]) -> None:
+    layers = [_layer_name(diff_id) for diff_id in diff_ids]
+    manifest = []
+    for image in images:
+        config = _configuration(image, diff_ids)
+        name = hashlib.sha256(config).hexdigest() + ".json"
+        tar.addfile(_header(name, size=len(config)), io.BytesIO(config))
+        manifest.append({"Config": name, "RepoTags": [image.name], "Layers": layers})
+    data = json.dumps(manifest, sort_keys=True).encode()
+    tar.addfile(_header("manifest.json", size=len(data)), io.BytesIO(data))

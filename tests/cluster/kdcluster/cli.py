@@ -96,6 +96,7 @@ def _env(options: argparse.Namespace, settings: Settings, progress: Progress) ->
         "KUBEDEBUG_TOOLBOX_IMAGE": images.TOOLBOX,
         "KUBEDEBUG_TOOLBOX_NONROOT_IMAGE": images.TOOLBOX_NONROOT,
         "KUBEDEBUG_WEB_IMAGE": images.WEB,
+        "KUBEDEBUG_EE_IMAGE": images.EE,
         "KUBEDEBUG_KUBECTL": str(_kubectl_path(settings)),
         "KUBEDEBUG_NODE": settings.node,
         **_kubectl_environment(settings),

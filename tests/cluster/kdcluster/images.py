@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdcluster import archive, contents
+from kdcluster import archive, contents, ee
 from kdcluster.archive import Entry, Image
 from kdcluster.build import build, web_build
 from kdcluster.packages import Tools
@@ -18,15 +18,28 @@ from kdcluster.settings import SOURCE, Settings
 from kdcluster.shell import command_path, run
 from kdcluster.versions import build_key
 
-__all__ = ["PAUSE", "TOOLBOX", "TOOLBOX_NONROOT", "WEB", "Archive", "archives", "make", "names"]
+__all__ = [
+    "EE",
+    "PAUSE",
+    "TOOLBOX",
+    "TOOLBOX_NONROOT",
+    "WEB",
+    "Archive",
+    "archives",
+    "fetch",
+    "make",
+    "names",
+]
 
 PAUSE = "localhost/kubedebug/pause:dev"
 WEB = "localhost/kubedebug/web:dev"
 TOOLBOX = "localhost/kubedebug/toolbox:dev"
 TOOLBOX_NONROOT = "localhost/kubedebug/toolbox-nonroot:dev"
+EE = "localhost/kubedebug/ee:dev"
 
 _PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _SOURCES = ("archive.py", "contents.py", "images.py")
+_SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +84,7 @@ def archives(settings: Settings, busybox: Path | None) -> list[Archive]:
         environment={**_PATH, "HOME": "/tmp"},
         user="65532:65532",
     )
+    tools = _archive(settings, "toolbox", [_fingerprint([busybox, *system])], toolbox, nonroot)
     return [
         _archive(
             settings, "pause", [pause], Image(name=PAUSE, entrypoint=("/pause",), environment={})
@@ -81,13 +95,44 @@ def archives(settings: Settings, busybox: Path | None) -> list[Archive]:
             [web_build(settings).target.name.encode()],
             Image(name=WEB, entrypoint=("/web",), environment=_PATH),
         ),
-        _archive(settings, "toolbox", [_fingerprint([busybox, *system])], toolbox, nonroot),
+        tools,
+        _environment(settings, tools),
     ]
+
+
+def _packages(settings: Settings) -> Archive:
+    """The layer of Python packages; no image of its own."""
+    own = (SOURCE / "kdcluster" / "ee.py").read_bytes()
+    parts = [own, ee.REQUIREMENTS.read_bytes(), _fingerprint([_SYSTEM_PYTHON.resolve()])]
+    return _archive(settings, "packages", parts)
+
+
+def _environment(settings: Settings, tools: Archive) -> Archive:
+    """It changes with each change of the collection, so its lower layers are kept apart."""
+    image = Image(
+        name=EE,
+        command=("ansible-playbook", "--version"),
+        environment=ee.ENVIRONMENT,
+        user=ee.USER,
+        workdir="/tmp",
+    )
+    below = [item.key.encode() for item in (tools, _packages(settings))]
+    return _archive(settings, "ee", [*below, *ee.collection_parts()], image)
 
 
 def names(settings: Settings, busybox: Path | None) -> dict[str, str]:
     """The image names with the keys of their content, as the cluster's record keeps them."""
     return {image.name: item.key for item in archives(settings, busybox) for image in item.images}
+
+
+def fetch(settings: Settings) -> None:
+    """Installs the packages that the cache lacks: half a minute of mostly waiting for the network,
+    that can go on while something else is built."""
+    path = _packages(settings).path
+    if not path.exists():
+        for stale in path.parent.glob("packages-*.tar*"):
+            stale.unlink()
+        ee.make_packages(path)
 
 
 def make(settings: Settings, tools: Tools, progress: Progress) -> list[Archive]:
@@ -102,8 +147,15 @@ def make(settings: Settings, tools: Tools, progress: Progress) -> list[Archive]:
             stale.unlink()
         with progress.step(f"writing the image {item.images[0].name}"):
             entries = _makers(settings, tools)[item.label]()
-            archive.write_archive(item.path, images=item.images, entries=entries)
+            below = _below(settings, wanted) if item.label == "ee" else []
+            archive.write_archive(item.path, images=item.images, entries=entries, below=below)
     return wanted
+
+
+def _below(settings: Settings, wanted: Iterable[Archive]) -> list[Path]:
+    fetch(settings)
+    toolbox = [item.path for item in wanted if item.label == "toolbox"]
+    return [*toolbox, _packages(settings).path]
 
 
 def _makers(settings: Settings, tools: Tools) -> dict[str, Callable[[], list[Entry]]]:
@@ -120,4 +172,4 @@ def _makers(settings: Settings, tools: Tools) -> dict[str, Callable[[], list[Ent
     def toolbox() -> list[Entry]:
         return contents.toolbox_entries(tools.busybox)
 
-    return {"pause": pause, "web": web, "toolbox": toolbox}
+    return {"pause": pause, "web": web, "toolbox": toolbox, "ee": ee.entries}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +97,17 @@ def _serving(settings: Settings) -> bool:
 
 def _prepare_and_start(settings: Settings, pair: Pair, progress: Progress) -> None:
     tools = packages.ensure(pair, progress)
-    build(kube_build(settings, pair), settings, progress)
-    if pair.containerd:
-        build(containerd_build(settings, pair), settings, progress)
-    else:
-        packages.debian_containerd(settings.cache / "bin" / "containerd-debian", progress)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        fetched = beside.submit(images.fetch, settings)
+        build(kube_build(settings, pair), settings, progress)
+        if pair.containerd:
+            build(containerd_build(settings, pair), settings, progress)
+        else:
+            packages.debian_containerd(settings.cache / "bin" / "containerd-debian", progress)
+        if not fetched.done():
+            with progress.step("installing ansible-core for the image of it"):
+                fetched.result()
+    fetched.result()
     archives = images.make(settings, tools, progress)
     programs = planned_programs(settings, pair)
     record = _open_record(settings, pair, programs)

@@ -128,3 +128,27 @@ def test_the_same_archive_has_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "second"):
         write_archive(tmp_path / name, images=IMAGES, entries=entries)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_an_archive_stands_on_the_layers_of_others(tmp_path: Path) -> None:
+    first, second, whole = tmp_path / "first.tar", tmp_path / "second.tar", tmp_path / "whole.tar"
+    write_archive(first, images=IMAGES, entries=[Entry(path="one", content=b"1")])
+    write_archive(second, images=IMAGES[:1], entries=[Entry(path="two", content=b"2")])
+
+    write_archive(
+        whole,
+        images=IMAGES[1:],
+        entries=[Entry(path="three", content=b"3")],
+        below=[first, second],
+    )
+
+    files = read(whole)
+    (manifest,) = json.loads(files["manifest.json"])
+    layers = [files[name] for name in manifest["Layers"]]
+    assert [list(members(layer)) for layer in layers] == [["one"], ["two"], ["three"]]
+    config = json.loads(files[manifest["Config"]])
+    assert config["rootfs"]["diff_ids"] == [
+        "sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers
+    ]
+    assert layers[0] == read(first)[json.loads(read(first)["manifest.json"])[0]["Layers"][0]]
+    assert len(config["history"]) == 3
