@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import quote
 
 from ansible_collections.kubedebug.core.plugins.module_utils._access.rules import (
     CAPABILITY_NAMES,
     CapabilityName,
     rules,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.objects import (
+    LABEL,
+    MANAGED_BY,
+    is_ours,
+    object_path,
+    ref,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     OptionError,
@@ -38,9 +44,6 @@ __all__ = [
 Object: TypeAlias = dict[str, Any]
 
 RBAC_GROUP = "rbac.authorization.k8s.io"
-# Source: kubernetes.io, "Recommended Labels"
-_LABEL = "app.kubernetes.io/managed-by"
-MANAGED_BY = "kubedebug.core"
 
 ACCESS_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -209,30 +212,8 @@ def _subjects(options: AccessOptions) -> Iterator[Object]:
 
 
 def _metadata(name: str, namespace: str) -> Object:
-    metadata: Object = {"name": name, "labels": {_LABEL: MANAGED_BY}}
+    metadata: Object = {"name": name, "labels": {LABEL: MANAGED_BY}}
     return {**metadata, "namespace": namespace} if namespace else metadata
-
-
-def object_path(wanted: Mapping[str, Any]) -> str:
-    """The API path of an object of this file."""
-    metadata = wanted["metadata"]
-    base = "/api/v1" if wanted["apiVersion"] == "v1" else f"/apis/{wanted['apiVersion']}"
-    if "namespace" in metadata:
-        base += f"/namespaces/{quote(metadata['namespace'], safe='')}"
-    return f"{base}/{wanted['kind'].lower()}s/{quote(metadata['name'], safe='')}"
-
-
-def ref(wanted: Mapping[str, Any]) -> str:
-    """The name for messages."""
-    metadata = wanted["metadata"]
-    place = f"{metadata['namespace']}/" if "namespace" in metadata else ""
-    return f"{wanted['kind']} {place}{metadata['name']}"
-
-
-def is_ours(found: Mapping[str, Any]) -> bool:
-    """Whether the object carries this collection's mark."""
-    labels = found.get("metadata", {}).get("labels") or {}
-    return bool(labels.get(_LABEL) == MANAGED_BY)
 
 
 def owned(found: Mapping[str, Any] | None) -> Object:
@@ -240,7 +221,7 @@ def owned(found: Mapping[str, Any] | None) -> Object:
     if found is None:
         return {}
     labels = found.get("metadata", {}).get("labels") or {}
-    part: Object = {"kind": found.get("kind"), "labels": {_LABEL: labels.get(_LABEL)}}
+    part: Object = {"kind": found.get("kind"), "labels": {LABEL: labels.get(LABEL)}}
     for name in ("rules", "roleRef", "subjects"):
         if found.get(name):
             part[name] = found[name]
