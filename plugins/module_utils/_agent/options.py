@@ -8,10 +8,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.presets import PRESETS, Preset
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.runtime import check_socket
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     DEFAULT_IMAGE,
     DebuggerOptions,
@@ -22,8 +24,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
 
 __all__ = [
     "AGENT_SPEC",
-    "CAPABILITY",
     "LAUNCH_SPEC",
+    "MARKS",
     "MODE_SPEC",
     "NAMESPACES",
     "PLACEHOLDERS",
@@ -36,8 +38,10 @@ __all__ = [
 
 Mode: TypeAlias = Literal["auto", "ephemeral", "job"]
 NamespaceKind: TypeAlias = Literal["net", "mnt", "pid", "ipc", "uts", "cgroup"]
-Preset: TypeAlias = Literal["mirrord"]
 NAMESPACES: tuple[NamespaceKind, ...] = get_args(NamespaceKind)
+
+MARKS = "kubedebug.core/"
+"""What the collection's own labels and annotations begin with."""
 
 PLACEHOLDERS = ("container_id", "runtime", "pid", "socket")
 """What stands in braces in a word of command or args, and is replaced there."""
@@ -58,7 +62,7 @@ AGENT_SPEC: dict[str, dict[str, Any]] = {
     "labels": {"type": "dict", "default": {}},
     "annotations": {"type": "dict", "default": {}},
     "overrides": {"type": "dict", "default": {}},
-    "ttl": {"type": "int", "default": 300},
+    "ttl": {"type": "int"},
     "active_deadline": {"type": "int"},
     "lifetime": {"type": "int", "default": 3600},
     "owner": {"type": "str"},
@@ -90,7 +94,8 @@ MODE_SPEC: dict[str, dict[str, Any]] = {
     "agent_namespace": {"type": "str"},
 }
 
-CAPABILITY = re.compile(r"[A-Z][A-Z0-9_]{1,40}")
+_DEFAULT_TTL = 300
+_CAPABILITY = re.compile(r"[A-Z][A-Z0-9_]{1,40}")
 # Source: k8s.io/apimachinery, pkg/api/resource/quantity.go.
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i?|[mk])?")
 _LONGEST = 7 * 24 * 3600
@@ -117,12 +122,14 @@ class AgentOptions:
 
     ``capabilities`` None stands for what the rest needs; ``runtime_socket`` is "" for none,
     ``auto``, or a path on the node. Times are in seconds. ``launcher`` False runs the image's own
-    command, for images without sh.
+    command, for images without sh. ``linger`` is how long an agent under the launcher stays after
+    its target has ended, so that what it has written can be fetched.
     """
 
     image: str = DEFAULT_IMAGE
     image_pull_policy: PullPolicy | None = None
     image_pull_secrets: tuple[str, ...] = ()
+    preset: Preset | None = None
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     launcher: bool = True
@@ -140,9 +147,10 @@ class AgentOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    ttl: int = 300
+    ttl: int = _DEFAULT_TTL
     active_deadline: int | None = None
     lifetime: int = 3600
+    linger: int = 0
     ready_log: str | None = None
     ready_port: int | None = None
     owner: str | None = None
@@ -153,6 +161,210 @@ class AgentOptions:
     def from_params(cls, params: Mapping[str, Any]) -> AgentOptions:
         """Read AGENT_SPEC's and LAUNCH_SPEC's options; the latter may be missing.
 
-        Raises OptionError for what cannot be meant.
+        What a preset says counts where the task says nothing. Raises OptionError for what cannot
+        be meant.
         """
-        raise NotImplementedError
+        preset: Preset | None = params.get("preset") or None
+        told = {**PRESETS[preset]} if preset else {}
+        told |= {key: value for key, value in params.items() if not _is_empty(value)}
+        # The rules for what an agent and a debugger have in common are written once.
+        common = DebuggerOptions.from_params({**_COMMON, **_only(told, _COMMON), "lifetime": 1})
+        lifetime = _seconds("lifetime", told.get("lifetime", 3600), 1)
+        options = cls(
+            image=common.image,
+            image_pull_policy=common.image_pull_policy,
+            image_pull_secrets=_names("image_pull_secrets", told.get("image_pull_secrets")),
+            preset=preset,
+            command=tuple(told.get("command") or ()),
+            args=tuple(told.get("args") or ()),
+            launcher=bool(told.get("launcher", True)),
+            namespaces=tuple(dict.fromkeys(told.get("namespaces") or ())),
+            env=common.env,
+            capabilities=_capabilities(told.get("capabilities")),
+            privileged=bool(told.get("privileged", False)),
+            resources=_resources(told.get("resources") or {}),
+            scratch_size=_quantity("scratch_size", told.get("scratch_size", "1Gi")),
+            runtime_socket=check_socket(str(told.get("runtime_socket", ""))),
+            host_pid=bool(told.get("host_pid", True)),
+            service_account=_name("service_account", told.get("service_account")),
+            priority_class=_name("priority_class", told.get("priority_class")),
+            tolerations=_tolerations(told.get("tolerations")),
+            labels=_texts("labels", told.get("labels") or {}),
+            annotations=_texts("annotations", told.get("annotations") or {}),
+            overrides=told.get("overrides") or {},
+            ttl=_seconds("ttl", told.get("ttl", _DEFAULT_TTL), 0),
+            active_deadline=_optional_seconds("active_deadline", told.get("active_deadline")),
+            lifetime=lifetime,
+            ready_log=_pattern(told.get("ready_log")),
+            ready_port=_port(told.get("ready_port")),
+            owner=common.owner,
+            reason=common.reason,
+            ticket=common.ticket,
+        )
+        options._check()
+        return options
+
+    def _check(self) -> None:
+        words = (*self.command, *self.args)
+        if self.command and not self.command[0]:
+            raise OptionError("command begins with an empty text: give the command as a list.")
+        if any("\0" in word for word in words):
+            raise OptionError("command and args cannot hold a NUL character: leave it out.")
+        if self.capabilities is not None and self.privileged:
+            raise OptionError(
+                "privileged=true gives every capability: leave capabilities out, or privileged."
+            )
+        if self.launcher:
+            self._check_launched()
+        else:
+            self._check_bare(words)
+
+    def _check_launched(self) -> None:
+        if self.args:
+            raise OptionError(
+                "args goes to the entry point of the image, which the launcher does not know: give "
+                "the whole argv as command, or set launcher=false."
+            )
+        if not self.host_pid:
+            raise OptionError(
+                "host_pid=false leaves the launcher in a process namespace where its target is not "
+                "to be seen: set launcher=false, too."
+            )
+        if self.ready_port is not None and not self.command:
+            raise OptionError("ready_port needs a command that listens there: give command.")
+        if not self.runtime_socket and any("{socket}" in word for word in self.command):
+            raise OptionError(
+                "command has {socket}: say where the runtime's socket is, by runtime_socket=auto "
+                "or its path on the node."
+            )
+
+    def _check_bare(self, words: Sequence[str]) -> None:
+        if self.namespaces:
+            raise OptionError(
+                f"namespaces={','.join(self.namespaces)} needs the launcher, which enters them: "
+                "leave launcher=false out."
+            )
+        for name in ("pid", "socket"):
+            if any(f"{{{name}}}" in word for word in words):
+                raise OptionError(
+                    f"{{{name}}} is known to the launcher only: leave launcher=false out."
+                )
+
+
+# DEBUGGER_SPEC's options, as they are read where an agent has none of that name.
+_COMMON: dict[str, Any] = {
+    "image": DEFAULT_IMAGE,
+    "image_pull_policy": None,
+    "profile": "general",
+    "target_container": True,
+    "env": {},
+    "inherit": [],
+    "custom": {},
+    "lifetime": 1,
+    "owner": None,
+    "reason": None,
+    "ticket": None,
+}
+
+
+def _only(told: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: told[key] for key in keys if key in told}
+
+
+def _is_empty(value: Any) -> bool:
+    """What a survey that was left empty sends, and what a spec has where a task says nothing."""
+    return value is None or value in ("", [], {})
+
+
+def _seconds(option: str, value: int, low: int) -> int:
+    if not low <= value <= _LONGEST:
+        raise OptionError(f"{option}={value} is out of range: give {low} to {_LONGEST} seconds.")
+    return value
+
+
+def _optional_seconds(option: str, value: int | None) -> int | None:
+    return None if value is None else _seconds(option, value, 1)
+
+
+def _name(option: str, value: Any) -> str | None:
+    check_name(option, value)
+    return str(value) if value else None
+
+
+def _names(option: str, values: Any) -> tuple[str, ...]:
+    names = tuple(str(value) for value in values or () if str(value).strip())
+    for name in names:
+        check_name(option, name)
+    return names
+
+
+def _capabilities(values: Any) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    names = tuple(dict.fromkeys(str(value).removeprefix("CAP_") for value in values))
+    for name in names:
+        if not _CAPABILITY.fullmatch(name):
+            raise OptionError(
+                f"capabilities: {name[:40]!r} is none: write them as NET_ADMIN, with or without "
+                "CAP_ before it."
+            )
+    # The way to say "none at all", which an empty list of a survey does not.
+    return () if names == ("NONE",) else names
+
+
+def _quantity(option: str, value: Any) -> str:
+    if not _QUANTITY.fullmatch(str(value)):
+        raise OptionError(f"{option}={str(value)[:40]!r} is no quantity: write it as 500Mi or 2Gi.")
+    return str(value)
+
+
+def _resources(value: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(value) - {"requests", "limits"})
+    if unknown or not all(isinstance(each, Mapping) for each in value.values()):
+        raise OptionError(
+            "resources is {requests: {cpu: 50m, memory: 64Mi}, limits: {...}}, each of them "
+            "optional."
+        )
+    return {
+        kind: {name: _quantity(f"resources.{kind}.{name}", each) for name, each in amounts.items()}
+        for kind, amounts in value.items()
+    }
+
+
+def _tolerations(values: Any) -> tuple[Mapping[str, Any], ...] | None:
+    return None if values is None else tuple(dict(value) for value in values)
+
+
+def _texts(option: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """YAML turns ``true`` and ``8080`` into other types; labels and annotations know text only."""
+    texts = {}
+    for key, value in values.items():
+        if str(key).startswith(MARKS):
+            raise OptionError(
+                f"{option}: {key}: names that begin with {MARKS} are the collection's own marks."
+            )
+        if isinstance(value, bool):
+            texts[str(key)] = "true" if value else "false"
+        elif isinstance(value, (str, int, float)):
+            texts[str(key)] = str(value)
+        else:
+            raise OptionError(f"{option}: the value of {key} must be a text.")
+    return texts
+
+
+def _pattern(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        re.compile(str(value))
+    except re.error as error:
+        raise OptionError(
+            f"ready_log={str(value)[:80]!r} is no regular expression: {error}."
+        ) from error
+    return str(value)
+
+
+def _port(value: int | None) -> int | None:
+    if value is not None and not 1 <= value <= 65535:
+        raise OptionError(f"ready_port={value} is out of range: give 1 to 65535.")
+    return value

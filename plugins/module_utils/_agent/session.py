@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.options import (
@@ -54,7 +54,7 @@ class AgentPlan:
     options: AgentOptions
     mode: ModeOptions
     owner: str
-    wait: WaitOptions = WaitOptions()
+    wait: WaitOptions = field(default_factory=WaitOptions)
     check_mode: bool = False
     concurrency: int = 16
     label_selectors: tuple[str, ...] = ()
