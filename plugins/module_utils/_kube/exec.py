@@ -27,7 +27,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec_stream i
     open_stream,
 )
 
-__all__ = ["ExecResult", "ExecStream", "open_stream", "run"]
+__all__ = ["ExecResult", "ExecStream", "exit_code", "open_stream", "run"]
 
 _STDIN_CHUNK = 64 * 1024
 _STDIN_QUEUE = 256 * 1024
@@ -105,7 +105,7 @@ def run(
             stderr=bytes(work.stderr.kept),
         )
     return ExecResult(
-        rc=_exit_code(status, ref, argv),
+        rc=exit_code(status, ref, argv),
         stdout=bytes(work.stdout.kept),
         stderr=bytes(work.stderr.kept),
         stdout_bytes=work.stdout.total,
@@ -208,7 +208,7 @@ class _Input:
         return chunk
 
 
-def _exit_code(status: Mapping[str, Any], ref: str, argv: Sequence[str]) -> int:
+def exit_code(status: Mapping[str, Any], ref: str, argv: Sequence[str]) -> int:
     """Read the exit code of a Status; raises ExecStartFailed, ExecError or NotFound."""
     if status.get("status") == "Success":
         return 0
