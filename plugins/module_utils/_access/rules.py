@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = ["CAPABILITIES", "CAPABILITY_NAMES", "Capability", "CapabilityName", "Grant", "rules"]
 
-CapabilityName: TypeAlias = Literal["info", "workloads", "debug"]
+CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "forward"]
 CAPABILITY_NAMES: tuple[CapabilityName, ...] = get_args(CapabilityName)
 
 
@@ -108,6 +108,26 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
                 resources=("pods/log",),
                 verbs=("get",),
                 why="show the last lines of a debugger that failed",
+            ),
+        ),
+    ),
+    "forward": Capability(
+        purpose="Connect to ports of pods",
+        modules=("pod_port_forward",),
+        grants=(
+            _READ_PODS,
+            Grant(
+                group="",
+                resources=("pods",),
+                verbs=("watch",),
+                why="end a forward when its pod goes",
+            ),
+            Grant(
+                group="",
+                resources=("pods/portforward",),
+                # Source: the feature gate AuthorizePodWebsocketUpgradeCreatePermission
+                verbs=("create", "get"),
+                why="connect to a port: create is checked from Kubernetes 1.35 on, get before",
             ),
         ),
     ),

@@ -59,6 +59,10 @@ class ChannelSocket:
 
     `ended` turns true when the server has closed it, or the connection is gone; `problem` says
     why when that was no clean close. `writable` turns false when the server reads no more.
+
+    `step` serves a caller with one connection. One with many has a selector of its own: it takes
+    `fileno`, `buffered` and `queued` to know when `receive` and `flush` have something to do.
+    `pongs` counts the answers to `ping`.
     """
 
     def __init__(self, sock: socket.socket, protocol: str, *, where: str, received: bytes) -> None:
@@ -66,6 +70,7 @@ class ChannelSocket:
         self.ended = False
         self.writable = True
         self.problem: str | None = None
+        self.pongs = 0
         self._sock = sock
         self._where = where
         self._decoder = Decoder()
@@ -84,9 +89,38 @@ class ChannelSocket:
         """Bytes that wait to be sent; a producer stops when they get many."""
         return self._queued
 
+    @property
+    def buffered(self) -> bool:
+        """Whether bytes have arrived that a selector does not know of."""
+        return bool(self._received) or self._has_decrypted()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
     def queue(self, payload: bytes) -> None:
         """Take a message for sending; `step` sends it."""
         self._queue(Opcode.BINARY, payload)
+
+    def ping(self) -> None:
+        """Ask for an answer, which comes after the server has taken what was sent before."""
+        self._queue(Opcode.PING, b"")
+
+    def keep_alive(self) -> None:
+        """Send a sign of life after a silence; to be called now and then."""
+        self._keep_alive()
+
+    def flush(self) -> None:
+        """Send what is possible at once."""
+        self._last_traffic = time.monotonic()
+        self._send()
+
+    def receive(self) -> list[Message]:
+        """Return what has arrived, without waiting."""
+        self._last_traffic = time.monotonic()
+        if self._received:
+            received, self._received = self._received, b""
+            return self._decode(received)
+        return self._receive()
 
     def step(self, timeout: float | None) -> list[Message]:
         """Send and receive what is possible, waiting for at most `timeout` seconds.
@@ -190,6 +224,8 @@ class ChannelSocket:
                     messages += self._messages(frame)
                 elif frame.opcode == Opcode.PING:
                     self._queue(Opcode.PONG, bytes(frame.payload))
+                elif frame.opcode == Opcode.PONG:
+                    self.pongs += 1
                 elif frame.opcode == Opcode.CLOSE:
                     self._closed_by(frame)
                     break
