@@ -21,7 +21,7 @@ __all__ = ["FILES_SPEC", "Entry", "FilesOptions", "Problem", "Received", "local_
 
 State: TypeAlias = Literal["fetched", "listed"]
 
-# Where the kubelet mounts the token of the pod's service account: nothing to bring home by accident.
+# Where the kubelet mounts the token of the pod's service account: never fetched by accident.
 TOKENS = ("/run/secrets/kubernetes.io/*", "/var/run/secrets/kubernetes.io/*")
 
 FILES_SPEC: dict[str, dict[str, Any]] = {

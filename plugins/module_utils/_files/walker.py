@@ -31,6 +31,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.rootfs impor
 
 __all__ = ["main"]
 
+PROC = "/proc"
 CHUNK = 256 * 1024
 MAGIC = "*?["
 # File systems that are a view of the kernel, not files of anybody; a walk does not descend there.
@@ -295,10 +296,10 @@ def copy(source: int, most: int, content: bool) -> tuple[str, int]:
 def main(task: dict[str, Any]) -> None:
     """Do what a task asks for; the last record is ``end``, or says why there is none."""
     try:
-        pid = int(task["pid"]) or find_pid("/proc", str(task["container_id"]), bool(task["first"]))
-        root = Root("/proc", pid)
+        pid = int(task["pid"]) or find_pid(PROC, str(task["container_id"]), bool(task["first"]))
+        root = Root(PROC, pid)
         if task["do"] == "list":
-            walk = Walk(root, task, pseudo_devices("/proc", pid))
+            walk = Walk(root, task, pseudo_devices(PROC, pid))
             for wish in task["paths"]:
                 walk.start(str(wish))
         else:
