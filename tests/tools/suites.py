@@ -54,6 +54,16 @@ PROGRAMS = {
 }
 """Folders whose files import each other by names of their own, and where those names begin."""
 
+TSHARK = """\
+command -v tshark && command -v capinfos && exit 0
+export DEBIAN_FRONTEND=noninteractive
+set -- -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 tshark
+apt-get install "$@" </dev/null && exit 0
+# A fresh machine has no package lists, or has old ones.
+apt-get update -qq </dev/null && apt-get install "$@" </dev/null && exit 0
+echo "tshark is missing and could not be installed: the tests that read captures will fail."
+"""
+
 ARGUMENTS: list[str] = []
 """What the user added for pytest (`make unit ARGS="-k retry"`); set by the command line."""
 
@@ -79,6 +89,14 @@ def cluster_up() -> list[Step]:
         return [Step("KUBECONFIG", (sys.executable, "-c", probe), own_variables(), ROOT)]
     argv = (sys.executable, str(ROOT / "tests/cluster/cluster.py"), "up")
     return [Step("cluster up", argv, own_variables(), ROOT)]
+
+
+def tshark() -> list[Step]:
+    """Install what captures are read with, where it is missing and apt is there.
+
+    A failure is told and no more: only the tests that read captures need it, and they say so.
+    """
+    return [Step("tshark", ("sh", "-c", TSHARK), own_variables(), ROOT)]
 
 
 def cluster_variables() -> dict[str, str]:
@@ -349,11 +367,13 @@ def bench() -> list[Step]:
 
 
 BASE = ("environment",)
-CLUSTER = ("environment", "peer", "cluster")
+CLUSTER = ("environment", "peer", "cluster", "tshark")
 
 SUITES = (
     # The cluster first: its first build takes ten minutes, beside which the rest runs.
     Suite("cluster", cluster_up, setup=True, timeout=3000),
+    # After the cluster, which installs packages as well: apt does one thing at a time.
+    Suite("tshark", tshark, ("cluster",), setup=True, timeout=1200),
     Suite("environment", partial(tool, "env", "newest"), setup=True),
     Suite("lint", lint, BASE),
     Suite("types", types, BASE),
