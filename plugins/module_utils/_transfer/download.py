@@ -178,12 +178,7 @@ class _Download:
         if found is None:
             return False
         size, digest = found
-        facts, sums = self._ask(
-            send_argv(
-                self._source.path, reader=self._source.reader, first=0, count=0, with_sum=True
-            ),
-            1,
-        )
+        facts, sums = self._ask(self._send_argv(0, count=0, with_sum=True), 1)
         if (facts.size, sums) == (size, [digest]):
             self.facts, self.sha256, self.at = facts, digest, size
             self._part.discard_if_same()
@@ -264,13 +259,7 @@ class _Download:
             self._skip = self.at - first * BLOCK
         only_sum = known is not None and self.at == known.size
         program = self._program(
-            send_argv(
-                self._source.path,
-                reader=self._source.reader,
-                first=first,
-                count=0 if only_sum else None,
-                with_sum=self._theirs is None,
-            ),
+            self._send_argv(first, count=0 if only_sum else None, with_sum=self._theirs is None),
             take=self._take,
             on_header=lambda facts: self._header(facts, first),
             stop=lambda: self._heard_all(program),
@@ -281,6 +270,16 @@ class _Download:
             return
         finally:
             self._heard_sum(program)
+
+    def _send_argv(self, first: int, *, count: int | None, with_sum: bool) -> list[str]:
+        return send_argv(
+            self._source.path,
+            reader=self._source.reader,
+            first=first,
+            count=count,
+            with_sum=with_sum,
+            seconds=max(1.0, self._deadline - time.monotonic()),
+        )
 
     def _program(
         self,
@@ -423,13 +422,7 @@ class _Download:
         def work() -> None:
             nonlocal at
             at = number * CHUNK
-            argv = send_argv(
-                self._source.path,
-                reader=self._source.reader,
-                first=number * CHUNK_BLOCKS,
-                count=CHUNK_BLOCKS,
-                with_sum=False,
-            )
+            argv = self._send_argv(number * CHUNK_BLOCKS, count=CHUNK_BLOCKS, with_sum=False)
             self._program(argv, take=take, on_header=self._check, stop=lambda: at == end).run()
 
         def take(data: bytes) -> None:

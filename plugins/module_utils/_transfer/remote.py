@@ -17,6 +17,7 @@ end with one of the codes below.
 
 from __future__ import annotations
 
+import math
 import string
 import textwrap
 from collections.abc import Sequence
@@ -90,19 +91,35 @@ _COMMON = rf"""
     printf 'kubedebug %s\n' "$facts"
 """
 
-# SEND path first-block blocks|"" sum|"": the header and the file's bytes from a block on, to the
-# end that it had at the start; the checksum of the whole file, as "sum HEX", on the other stream.
-# It is made beside the sending, while the file is in the node's memory.
+# SEND path first-block blocks|"" sum|"" seconds: the header and the file's bytes from a block on,
+# to the end that it had at the start; the checksum of the whole file, as "sum HEX", on the other
+# stream. It is made beside the sending, while the file is in the node's memory.
+#
+# When the connection is gone, the runtime reads no more and closes nothing, and dd would wait for
+# ever to get rid of its bytes. Two watches end it: the input ends with the connection, and the time
+# is over at last where a runtime keeps that open as well. The first ends the second itself, since
+# containerd kills this shell at that moment.
 _SEND = rf"""
     count=$3
     [ -n "$count" ] || count=$(((size + {BLOCK - 1}) / {BLOCK} - $2))
+    exec 3<&0 </dev/null
+    sum=
     if [ -n "$4" ]; then
-        {{ sum=$(digest <"$file") && echo "sum $sum" >&2; }} >/dev/null &
+        {{ hex=$(digest <"$file") && echo "sum $hex" >&2; }} >/dev/null 3<&- &
+        sum=$!
     fi
-    if [ "$count" -gt 0 ]; then
-        dd if="$file" bs={BLOCK} skip="$2" count="$count" || exit {DAMAGED}
-    fi
-    wait
+    dd if="$file" bs={BLOCK} skip="$2" count="$count" 3<&- &
+    send=$!
+    ( trap 'kill $!; exit' TERM; sleep "$5" & wait $!; kill $send $sum ) >/dev/null 2>&1 3<&- &
+    clock=$!
+    ( read -r line; kill $send $sum $clock ) <&3 >/dev/null 2>&1 &
+    input=$!
+    exec 3<&-
+    wait $send
+    code=$?
+    [ -z "$sum" ] || wait $sum
+    kill $input $clock
+    [ "$code" = 0 ] || exit {DAMAGED}
 """
 
 # SUMS path size blocks-of-a-chunk: the header, and of the first `size` bytes a checksum for each
@@ -125,10 +142,20 @@ _SUMS_TEXT = _script(_COMMON, _SUMS)
 
 
 def send_argv(
-    path: str, *, reader: Sequence[str], first: int, count: int | None, with_sum: bool
+    path: str,
+    *,
+    reader: Sequence[str],
+    first: int,
+    count: int | None,
+    with_sum: bool,
+    seconds: float,
 ) -> list[str]:
-    """The command that sends `count` blocks from block `first` on, or all that there are."""
+    """The command that sends `count` blocks from block `first` on, or all that there are.
+
+    Its standard input has to stay open: it ends when that does, and after `seconds` at the latest.
+    """
     numbers = [str(first), "" if count is None else str(count), "sum" if with_sum else ""]
+    numbers.append(str(math.ceil(seconds)))
     return [*reader, "sh", "-c", _SEND_TEXT, NAME, _encoded(path), *numbers]
 
 

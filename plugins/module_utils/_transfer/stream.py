@@ -121,6 +121,8 @@ class Program:
                 pod=self.seat.pod,
                 container=self.seat.container,
                 argv=self.argv,
+                # Never written to: its end tells the script that nobody listens any more.
+                stdin=True,
                 protocols=(V4, V5),
                 timeout=max(0.001, self.deadline - time.monotonic()),
             )
