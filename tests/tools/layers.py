@@ -64,6 +64,7 @@ PURE = frozenset(
         "blocks.py",
         "budgets.py",
         "choose.py",
+        "cron.py",
         "document.py",
         "entries.py",
         "findings.py",

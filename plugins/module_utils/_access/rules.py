@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = ["CAPABILITIES", "CAPABILITY_NAMES", "Capability", "CapabilityName", "Grant", "rules"]
 
-CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "forward"]
+CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "forward", "cleanup"]
 CAPABILITY_NAMES: tuple[CapabilityName, ...] = get_args(CapabilityName)
 
 
@@ -128,6 +128,60 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
                 # Source: the feature gate AuthorizePodWebsocketUpgradeCreatePermission
                 verbs=("create", "get"),
                 why="connect to a port: create is checked from Kubernetes 1.35 on, get before",
+            ),
+        ),
+    ),
+    "cleanup": Capability(
+        purpose="Find and remove what debugging left behind",
+        modules=("debug_cleanup",),
+        grants=(
+            Grant(
+                group="",
+                resources=("pods",),
+                verbs=("get", "list", "watch", "delete"),
+                why="find what was left, and delete node debuggers and copies",
+            ),
+            Grant(
+                group="",
+                resources=("pods/exec",),
+                verbs=("create", "get"),
+                why="end a running debugger by a signal",
+            ),
+            Grant(
+                group="",
+                resources=("pods/log",),
+                verbs=("get",),
+                why="save the last output before it is gone",
+            ),
+            Grant(
+                group="",
+                resources=("pods/eviction",),
+                verbs=("create",),
+                why="replace a pod as its disruption budget allows",
+            ),
+            Grant(
+                group="apps",
+                resources=("deployments", "statefulsets", "daemonsets"),
+                verbs=("get", "patch"),
+                why="see whether a workload is whole, and restart its rollout",
+            ),
+            Grant(
+                group="apps",
+                resources=("replicasets",),
+                verbs=("get",),
+                why="find the deployment of a pod",
+            ),
+            Grant(
+                group="batch",
+                resources=("jobs",),
+                verbs=("get", "list", "watch", "delete"),
+                why="find and delete agents",
+            ),
+            Grant(
+                group="policy",
+                resources=("poddisruptionbudgets",),
+                verbs=("list",),
+                why="see what a disruption budget allows",
             ),
         ),
     ),

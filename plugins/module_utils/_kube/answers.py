@@ -142,26 +142,36 @@ def continue_token(raw: bytes) -> str | None:
     return json.loads(raw).get("metadata", {}).get("continue") or None
 
 
-def marked_items(raw: bytes, mark: bytes) -> list[dict[str, Any]]:
-    """Return the items of a page in whose text `mark` is, such as the name of a field in quotes.
+def marked_items(raw: bytes, *marks: bytes) -> list[dict[str, Any]]:
+    """Return the items of a page in whose text one of `marks` is, as the name of a field in quotes.
 
     The others are not parsed, which is most of the work for a cluster's pods. API servers write
     an item's metadata first, so that is what an item is found by; a page of another layout is
     parsed as a whole.
     """
-    if mark not in raw:
+    wanted = [mark.decode("utf-8") for mark in marks if mark in raw]
+    if not wanted:
         return []
-    text, wanted = raw.decode("utf-8"), mark.decode("utf-8")
+    text = raw.decode("utf-8")
     items: list[dict[str, Any]] = []
     position = text.find('"items":[') + 1
+    places = {mark: text.find(mark, position) for mark in wanted}
     try:
-        while (at := text.find(wanted, position)) >= 0:
+        while (at := min((place for place in places.values() if place >= 0), default=-1)) >= 0:
             item, position = _item_around(text, at, position)
             items.append(item)
+            for mark, place in places.items():
+                if 0 <= place < position:
+                    places[mark] = text.find(mark, position)
     except ValueError:
         whole = json.loads(raw).get("items") or []
-        return [item for item in whole if wanted in json.dumps(item, separators=(",", ":"))]
+        return [item for item in whole if _holds(item, wanted)]
     return items
+
+
+def _holds(item: Mapping[str, Any], wanted: Iterable[str]) -> bool:
+    text = json.dumps(item, separators=(",", ":"))
+    return any(mark in text for mark in wanted)
 
 
 def _item_around(text: str, at: int, low: int) -> tuple[dict[str, Any], int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
@@ -110,10 +110,16 @@ class Client:
         return self._json(self._read("GET", path, params))
 
     def post(
-        self, path: str, body: Any, params: Params | None = None, *, idempotent: bool = False
+        self,
+        path: str,
+        body: Any,
+        params: Params | None = None,
+        *,
+        idempotent: bool = False,
+        retry: RetryPolicy | None = None,
     ) -> Object:
         """Create an object; `idempotent` allows to repeat it when the outcome is unknown."""
-        raw = self._read("POST", path, params, body=body, idempotent=idempotent)
+        raw = self._read("POST", path, params, body=body, idempotent=idempotent, retry=retry)
         return self._json(raw)
 
     def patch(
@@ -135,8 +141,15 @@ class Client:
         )
         return self._json(raw)
 
-    def delete(self, path: str, body: Any = None, params: Params | None = None) -> Object:
-        return self._json(self._read("DELETE", path, params, body=body))
+    def delete(
+        self,
+        path: str,
+        body: Any = None,
+        params: Params | None = None,
+        *,
+        retry: RetryPolicy | None = None,
+    ) -> Object:
+        return self._json(self._read("DELETE", path, params, body=body, retry=retry))
 
     def read_text(self, path: str, params: Params | None = None, *, max_bytes: int) -> str:
         """Return the first `max_bytes` of a text, as of a container's log; what is no UTF-8 is
@@ -150,15 +163,17 @@ class Client:
         params: Params | None = None,
         *,
         page_size: int = 250,
-        containing: bytes | None = None,
+        containing: bytes | Sequence[bytes] | None = None,
     ) -> Iterator[Object]:
         """Yield the items of a list page by page, so that memory holds one page.
 
-        Items whose text does not hold `containing` are left out, as a rule unparsed.
+        Items whose text does not hold `containing` (or none of several) are left out, as a rule
+        unparsed.
 
         When the server has dropped the snapshot half way (410), the list goes on with the token
         that it offers instead, or from the start without what was yielded before.
         """
+        marks = (containing,) if isinstance(containing, bytes) else tuple(containing or ())
         seen: set[str] = set()
         token: str | None = None
         while True:
@@ -169,13 +184,13 @@ class Client:
                     raise
                 token = offered_token(error)
                 continue
-            if containing is None or not raw.startswith(b"{"):
+            if not marks or not raw.startswith(b"{"):
                 # The latter is of no API server, which this says.
                 page = self._json(raw)
                 token = page.get("metadata", {}).get("continue") or None
                 items = page.get("items") or []
             else:
-                token, items = continue_token(raw), marked_items(raw, containing)
+                token, items = continue_token(raw), marked_items(raw, *marks)
             for item in items:
                 key = identity(item)
                 if key not in seen:

@@ -29,10 +29,21 @@ except ImportError as import_error:
 else:
     _MISSING = None
 
-__all__ = ["ExpressionError", "Predicate", "Query", "compile_query", "compile_where", "is_true"]
+__all__ = [
+    "ExpressionError",
+    "Predicate",
+    "Query",
+    "Search",
+    "compile_expression",
+    "compile_query",
+    "compile_where",
+    "fields_of",
+    "is_true",
+]
 
 Predicate: TypeAlias = Callable[[Mapping[str, Any]], bool]
 Query: TypeAlias = Callable[[Any], Any]
+Search: TypeAlias = Callable[[Any, str], Any]
 
 
 class ExpressionError(DebugError):
@@ -59,21 +70,34 @@ def compile_query(expression: str) -> Query:
     return lambda data: search(data, "the result")
 
 
+def compile_expression(option: str, expression: str) -> Search:
+    """A search in data of any kind, which takes the name of the data for messages besides; raises
+    as compile_where does.
+    """
+    return _compile(option, expression)
+
+
+def fields_of(option: str, expression: str) -> frozenset[str]:
+    """The names of fields that an expression looks at, on whatever level."""
+    _compile(option, expression)
+    return frozenset(_nodes(jmespath.compile(expression).parsed, "field"))
+
+
 def is_true(value: Any) -> bool:
     """Truth as JMESPath has it: null, false and what is empty are false; the number 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _compile(option: str, expression: str) -> Callable[[Any, str], Any]:
+def _compile(option: str, expression: str) -> Search:
     if _MISSING is not None:
         raise LibraryMissing("jmespath", requirement="jmespath", cause=str(_MISSING))
     try:
         compiled = jmespath.compile(expression)
     except jmespath_errors.JMESPathError as error:
         _refuse(option, expression, error)
-    unknown = sorted(
-        set(_functions(compiled.parsed)) - jmespath_functions.Functions.FUNCTION_TABLE.keys()
-    )
+    # jmespath itself looks when it meets them.
+    called = set(_nodes(compiled.parsed, "function_expression"))
+    unknown = sorted(called - jmespath_functions.Functions.FUNCTION_TABLE.keys())
     if unknown:
         raise ExpressionError(
             f"{option}: JMESPath has no function {', '.join(unknown)}(): {expression!r}."
@@ -91,13 +115,13 @@ def _compile(option: str, expression: str) -> Callable[[Any, str], Any]:
     return search
 
 
-def _functions(node: Mapping[str, Any]) -> Iterator[str]:
-    """The functions that a parsed expression calls; jmespath itself looks when it meets them."""
-    if node.get("type") == "function_expression":
+def _nodes(node: Mapping[str, Any], kind: str) -> Iterator[str]:
+    """The values of an expression's nodes of a kind, as the functions that it calls."""
+    if node.get("type") == kind:
         yield node["value"]
     for child in node.get("children") or []:
         if isinstance(child, dict):
-            yield from _functions(child)
+            yield from _nodes(child, kind)
 
 
 def _refuse(option: str, expression: str, error: Exception) -> NoReturn:

@@ -20,6 +20,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._access.rules impor
     CapabilityName,
     rules,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts import PLURALS
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.needs import (
+    all_rules,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
     debug_rules,
     exec_rules,
@@ -67,6 +71,15 @@ def test_debug_grants_nothing_else_but_the_log() -> None:
     assert _granted("debug") - asked == {("", "pods/log", "get")}
 
 
+def test_cleanup_grants_what_its_decisions_ask_for_and_what_it_reads() -> None:
+    reads = {
+        *(("apps", plural, "get") for plural in PLURALS.values()),
+        ("policy", "poddisruptionbudgets", "list"),
+    }
+
+    assert _granted("cleanup") == _asked(all_rules("shop")) | reads
+
+
 def test_workloads_grants_what_their_lookup_reads() -> None:
     granted = _granted("workloads")
 
@@ -85,8 +98,10 @@ def test_nothing_is_granted_by_a_wildcard_and_nothing_dangerous() -> None:
         *("secrets", "nodes", "nodes/proxy", "pods/attach", "serviceaccounts"),
     }
     assert {verb for _group, _resource, verb in granted} == {
-        *("get", "list", "watch", "patch", "create"),
+        *("get", "list", "watch", "patch", "create", "delete"),
     }
+    # What may delete anything has to be asked for by its own name.
+    assert {triple for triple in granted if triple[2] == "delete"} <= _granted("cleanup")
 
 
 def test_rules_are_merged_sorted_and_without_repetition() -> None:
