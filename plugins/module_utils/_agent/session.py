@@ -7,23 +7,61 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
 
+from ansible_collections.kubedebug.core.plugins.module_utils._agent import job, preflight
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.closing import (
+    close_agents,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.manifest import SCRATCH
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.mode import (
+    judge_ephemeral,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.model import (
+    Agent,
+    AgentFailed,
+    AgentPlan,
+    Closed,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.options import (
     AgentOptions,
-    ModeOptions,
     NamespaceKind,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.ready import await_ready
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.spec import (
+    debugger_options,
+    ephemeral_obstacle,
+    nsenter_flags,
+    shared_in_pod,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral import spec
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
+    find_reusable,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
+    exec_rules_of,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import (
-    MIN_REMAINING,
+    Plan,
     Session,
+    open_sessions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
-from ansible_collections.kubedebug.core.plugins.module_utils._options import WaitOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    Forbidden,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._options import (
+    OptionError,
+    WaitOptions,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat, Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
+    Refused,
+    explain_forbidden,
+)
 
 __all__ = [
     "SCRATCH",
@@ -35,102 +73,238 @@ __all__ = [
     "open_agents",
 ]
 
-SCRATCH = "/kubedebug"
-"""Where the Job's scratch volume is mounted."""
-
-AgentMode: TypeAlias = Literal["ephemeral", "job"]
-Action: TypeAlias = Literal["created", "reused", "planned", "failed"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentPlan:
-    """What to open beside each target, where, and how far to go.
-
-    ``fallback_capabilities`` are those that the work can do with in an ephemeral container where
-    the options' are refused (mode auto only); ``execs`` says that commands will be run in the seat,
-    so that the right to it is asked for before anything is made.
-    """
-
-    options: AgentOptions
-    mode: ModeOptions
-    owner: str
-    wait: WaitOptions = field(default_factory=WaitOptions)
-    check_mode: bool = False
-    concurrency: int = 16
-    label_selectors: tuple[str, ...] = ()
-    min_remaining: float = MIN_REMAINING
-    fallback_capabilities: tuple[str, ...] | None = None
-    execs: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agent:
-    """An agent beside one target, or why there is none.
-
-    ``pid`` is the target's first process as seen from the seat; None where nothing needed to know.
-    ``name`` is the Job's or the entry's, ``uid`` the Job's. ``scratch`` is a folder in the seat for
-    large files, None where there is but the container's own layer. ``reasons`` tell why this mode.
-    """
-
-    target: Target
-    mode: AgentMode
-    action: Action
-    seat: Seat | None = None
-    pid: int | None = None
-    reasons: tuple[str, ...] = ()
-    name: str | None = None
-    namespace: str | None = None
-    uid: str | None = None
-    scratch: str | None = None
-    expires_at: float | None = None
-    warnings: tuple[str, ...] = ()
-    added: Mapping[str, Any] | None = None
-    error: DebugError | None = None
-    session: Session | None = None
-
-    @property
-    def changed(self) -> bool:
-        """True where something was added to the cluster, also what then failed to start."""
-        return self.added is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Closed:
-    """An agent that was ended, or why it was not; ``changed`` is False for one gone before."""
-
-    agent: Agent
-    changed: bool
-    error: DebugError | None = None
+_MOST_REASONS = 3
 
 
 def open_agents(client: Client, targets: Sequence[Target], plan: AgentPlan) -> list[Agent]:
     """Have an agent of the plan's identity beside each target; the order is that of *targets*.
 
     A failure of one target is its agent's ``error``. Raises DebugError where a preflight check
-    refuses all of them: then nothing was made.
+    refuses, or where a target has no mode that passes: then nothing was made.
     """
-    raise NotImplementedError
+    deadline = time.monotonic() + plan.wait.timeout
+    if plan.mode.mode == "ephemeral":
+        obstacle = ephemeral_obstacle(plan.options)
+        if obstacle is not None:
+            raise OptionError(f"mode=ephemeral: {obstacle}. Use mode=job.")
+        agents = _open_ephemeral(client, targets, {}, plan)
+    elif plan.mode.mode == "job":
+        drafts = _draft_jobs(client, targets, plan)
+        for error in _job_refusals(client, drafts, plan):
+            if error is not None:
+                raise error
+        agents = _launch(client, drafts, plan, deadline)
+    else:
+        agents = _negotiated(client, targets, plan, deadline)
+    if plan.check_mode or not plan.wait.wait:
+        return agents
+    left = max(1.0, deadline - time.monotonic())
+    return await_ready(client, agents, plan.options, timeout=left, limit=plan.concurrency)
 
 
-def close_agents(
+def _negotiated(
+    client: Client, targets: Sequence[Target], plan: AgentPlan, deadline: float
+) -> list[Agent]:
+    """Each target gets the first mode that passes, or what it has already."""
+    chosen: dict[str, AgentOptions] = {}
+    reasons: dict[str, tuple[str, ...]] = {}
+    drafts = {agent.target.uid: agent for agent in _found_jobs(client, targets, plan)}
+    for target in targets:
+        options = _running_debugger(client, target, plan)
+        if options is not None:
+            chosen[target.uid] = options
+            reasons[target.uid] = ("ephemeral: it runs already",)
+        elif target.uid in drafts:
+            reasons[target.uid] = ("job: it runs already",)
+    open_targets = [target for target in targets if target.uid not in reasons]
+    verdicts = judge_ephemeral(client, open_targets, plan) if open_targets else []
+    for target, verdict in zip(open_targets, verdicts, strict=True):
+        reasons[target.uid] = verdict.reasons
+        if verdict.options is not None:
+            chosen[target.uid] = verdict.options
+            reasons[target.uid] += ("ephemeral: nothing speaks against it",)
+    rest = [target for target in open_targets if target.uid not in chosen]
+    if rest:
+        made = _draft_jobs(client, rest, plan, lenient=True)
+        _raise_refused(made, _job_refusals(client, made, plan), reasons)
+        for agent in made:
+            drafts[agent.target.uid] = agent
+            reasons[agent.target.uid] += ("job: nothing speaks against it",)
+    beside = [target for target in targets if target.uid in chosen]
+    opened = {a.target.uid: a for a in _open_ephemeral(client, beside, chosen, plan)}
+    apart = [drafts[target.uid] for target in targets if target.uid not in chosen]
+    opened |= {a.target.uid: a for a in _launch(client, apart, plan, deadline)}
+    return [replace(opened[t.uid], reasons=reasons[t.uid]) for t in targets]
+
+
+def _raise_refused(
+    drafts: Sequence[Agent],
+    errors: Sequence[DebugError | None],
+    reasons: Mapping[str, tuple[str, ...]],
+) -> None:
+    refused = [
+        (draft.target, error)
+        for draft, error in zip(drafts, errors, strict=True)
+        if error is not None
+    ]
+    if not refused:
+        return
+    texts = []
+    for target, error in refused[:_MOST_REASONS]:
+        why = [text.rstrip(".") for text in (*reasons[target.uid], f"job: {error.msg}")]
+        texts.append(f"{target.ref} can have no agent: {'; '.join(why)}.")
+    if len(refused) > _MOST_REASONS:
+        texts.append(f"And {len(refused) - _MOST_REASONS} more pods.")
+    raise Refused(" ".join(texts))
+
+
+def _running_debugger(client: Client, target: Target, plan: AgentPlan) -> AgentOptions | None:
+    """The options by which a debugger of the target's pod is this agent already."""
+    if ephemeral_obstacle(plan.options) is not None:
+        return None
+    candidates = [plan.options]
+    if plan.fallback_capabilities is not None:
+        candidates.append(replace(plan.options, capabilities=plan.fallback_capabilities))
+    now = client.server_time()
+    for options in candidates:
+        debugger = debugger_options(options, target)
+        hashed = spec.identity(debugger, owner=plan.owner, container=target.container)
+        if find_reusable(target.pod, hashed, now=now, min_remaining=plan.min_remaining):
+            return options
+    return None
+
+
+def _found_jobs(client: Client, targets: Sequence[Target], plan: AgentPlan) -> list[Agent]:
+    """The agents that run as Jobs already; none where the credentials may not look."""
+    try:
+        drafts = _draft_jobs(client, targets, plan)
+    except Refused:
+        return []
+    return [agent for agent in drafts if agent.action == "reused"]
+
+
+def _draft_jobs(
+    client: Client, targets: Sequence[Target], plan: AgentPlan, *, lenient: bool = False
+) -> list[Agent]:
+    namespaces = [plan.namespace_of(target) for target in targets]
+    rules = [
+        rule
+        for namespace in dict.fromkeys(namespaces)
+        for rule in preflight.agent_rules(namespace, execs=plan.execs)
+    ]
+    try:
+        with explain_forbidden(client, rules):
+            found = job.find_jobs(client, namespaces)
+    except (Forbidden, Refused):
+        if not lenient:
+            raise
+        # What is missing is among the refusals that follow.
+        found = job.Found()
+    return job.draft_jobs(targets, plan, found, now=client.server_time())
+
+
+def _job_refusals(
+    client: Client, drafts: Sequence[Agent], plan: AgentPlan
+) -> list[DebugError | None]:
+    """Why a Job would be refused, in the order of *drafts*; what exists is not asked about."""
+    fresh = [draft for draft in drafts if draft.added is not None]
+    errors = preflight.refusals(
+        client,
+        [job.proposal_of(draft) for draft in fresh],
+        plan.options,
+        execs=plan.execs,
+        every_pod=plan.check_mode,
+        concurrency=plan.concurrency,
+    )
+    told = dict(zip((draft.target.uid for draft in fresh), errors, strict=True))
+    return [told.get(draft.target.uid) for draft in drafts]
+
+
+def _launch(
+    client: Client, drafts: Sequence[Agent], plan: AgentPlan, deadline: float
+) -> list[Agent]:
+    if plan.check_mode or not drafts:
+        return list(drafts)
+    left = max(1, int(deadline - time.monotonic()))
+    wait = WaitOptions(wait=plan.wait.wait, timeout=left)
+    return job.launch_jobs(client, drafts, replace(plan, wait=wait))
+
+
+def _open_ephemeral(
     client: Client,
-    agents: Sequence[Agent],
-    *,
-    timeout: float,
-    concurrency: int = 16,
-    grace: int = 5,
-    check_mode: bool = False,
-) -> list[Closed]:
-    """End each agent and see that it is gone: a Job is deleted, a debugger is signalled.
+    targets: Sequence[Target],
+    chosen: Mapping[str, AgentOptions],
+    plan: AgentPlan,
+) -> list[Agent]:
+    if not targets:
+        return []
 
-    *timeout* bounds the waiting, *grace* is between the two signals, both in seconds.
-    """
-    raise NotImplementedError
+    def options_for(target: Target) -> AgentOptions:
+        return chosen.get(target.uid, plan.options)
+
+    sessions = open_sessions(
+        client,
+        targets,
+        Plan(
+            options=debugger_options(options_for(targets[0]), targets[0]),
+            for_target=lambda target: debugger_options(options_for(target), target),
+            owner=plan.owner,
+            wait=plan.wait,
+            check_mode=plan.check_mode,
+            concurrency=plan.concurrency,
+            label_selectors=plan.label_selectors,
+            min_remaining=plan.min_remaining,
+            needed=exec_rules_of(targets) if plan.execs else (),
+        ),
+    )
+    return [_of_session(session) for session in sessions]
+
+
+def _of_session(session: Session) -> Agent:
+    target, entry = session.target, session.entry
+    name = session.debugger
+    agent = Agent(
+        target=target,
+        mode="ephemeral",
+        action=session.action,
+        name=name,
+        namespace=target.namespace,
+        expires_at=entry.expires_at if entry is not None else None,
+        warnings=session.warnings,
+        added=session.added,
+        error=session.error,
+        session=session,
+    )
+    if name is None or entry is None:
+        return agent
+    if entry.state == "finished" and session.error is None:
+        error = AgentFailed(
+            f"{agent.ref} ended at once, with exit code {entry.exit_code}: give a command that "
+            "stays, or none."
+        )
+        return replace(agent, action="failed", error=error)
+    seat = Seat(namespace=target.namespace, pod=target.name, container=name)
+    return replace(agent, seat=seat, pid=None if _shares_processes(target) else 1)
+
+
+def _shares_processes(target: Target) -> bool:
+    """Whether the target's first process is not process 1 of the namespace that it is in."""
+    pod = target.pod.get("spec") or {}
+    return bool(pod.get("shareProcessNamespace") or pod.get("hostPID"))
 
 
 def enter_argv(agent: Agent, namespaces: Sequence[NamespaceKind]) -> tuple[str, ...]:
     """What to put before an argv in the agent's seat, so that it runs in the target's *namespaces*.
 
-    Empty where the seat shares them already.
+    Empty where the seat shares them already. Raises AgentFailed where the target's process is not
+    known.
     """
-    raise NotImplementedError
+    apart = [kind for kind in namespaces if agent.mode == "job" or not shared_in_pod(kind)]
+    if not apart:
+        return ()
+    if agent.pid is None:
+        raise AgentFailed(
+            f"{agent.ref}: the target's process is not known, so its namespaces "
+            f"({', '.join(apart)}) cannot be entered: name them in namespaces."
+        )
+    return ("nsenter", "-t", str(agent.pid), *nsenter_flags(apart), "--")

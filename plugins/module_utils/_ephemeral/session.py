@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -50,7 +50,9 @@ class Plan:
     """What to open on each target, and how far to go.
 
     A running debugger is used again only if it stays for ``min_remaining`` seconds. ``needed`` are
-    the rules of RBAC that the work in a debugger takes, besides those for opening one.
+    the rules of RBAC that the work in a debugger takes, besides those for opening one. Where what
+    the debugger runs depends on its target, ``for_target`` gives the options, and ``options`` is
+    for messages.
     """
 
     options: DebuggerOptions
@@ -62,6 +64,11 @@ class Plan:
     label_selectors: tuple[str, ...] = ()
     min_remaining: float = MIN_REMAINING
     needed: tuple[Rule, ...] = ()
+    for_target: Callable[[Target], DebuggerOptions] | None = None
+
+    def options_of(self, target: Target) -> DebuggerOptions:
+        """What to open on *target*."""
+        return self.options if self.for_target is None else self.for_target(target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +123,18 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
 
 def _draft(target: Target, plan: Plan, now: float) -> Session:
     """Decide, from the pod as it was read, between a running debugger and a new entry."""
-    identity = spec.identity(plan.options, owner=plan.owner, container=target.container)
+    options = plan.options_of(target)
+    identity = spec.identity(options, owner=plan.owner, container=target.container)
     found = find_reusable(target.pod, identity, now=now, min_remaining=plan.min_remaining)
     if found is not None and plan.goal == "running":
         return Session(target=target, action="reused", debugger=found.name, entry=found)
-    if plan.options.target_container and target.container_problem is not None:
+    if options.target_container and target.container_problem is not None:
         # The runtime would refuse to join its process namespace, and the entry would stay for ever.
         return Session(target=target, action="failed", error=_no_target(target))
     names = [entry.name for entry in entries(target.pod)]
     name = spec.entry_name(identity, names)
     built = spec.build_entry(
-        plan.options, target, name=name, identity=identity, owner=plan.owner, now=now
+        options, target, name=name, identity=identity, owner=plan.owner, now=now
     )
     return Session(
         target=target,
