@@ -45,8 +45,11 @@ Message = tuple[int, bytes]
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 64 * 1024
 _RECV = 256 * 1024
+_RECV_TLS = 16 * 1024
+"""Bytes of one read: with TLS it gives one record, which has no more."""
+
 _RECV_ROUND = 1024 * 1024
-"""Bytes read in one go before the caller gets them."""
+"""Bytes read in one go before they are taken apart, and the caller gets them."""
 
 _PING_PERIOD = 20.0
 """Seconds of silence after which a ping keeps a load balancer from dropping the connection."""
@@ -78,6 +81,7 @@ class ChannelSocket:
         self._outgoing: deque[memoryview] = deque()
         self._queued = 0
         self._last_traffic = time.monotonic()
+        self._most = _RECV_TLS if isinstance(sock, ssl.SSLSocket) else _RECV
         sock.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._key = self._selector.register(sock, selectors.EVENT_READ)
@@ -198,28 +202,30 @@ class ChannelSocket:
                 self._outgoing[0] = head[sent:]
 
     def _receive(self) -> list[Message]:
-        messages: list[Message] = []
+        chunks: list[bytes] = []
         size = 0
-        while size < _RECV_ROUND and not self.ended:
+        problem: str | None = None
+        while size < _RECV_ROUND and problem is None:
             try:
-                data = self._sock.recv(_RECV)
+                data = self._sock.recv(self._most)
             except _WOULD_BLOCK:
                 break
             except OSError as error:
-                failure = connection_failure(error, where=self._where, timeout=0.0)
-                self._end(failure.msg)
+                problem = connection_failure(error, where=self._where, timeout=0.0).msg
                 break
             if not data:
-                self._end("the connection ended without a close")
-                break
+                problem = "the connection ended without a close"
             size += len(data)
-            messages += self._decode(data)
+            chunks.append(data)
+        messages = self._decode(*chunks)
+        if problem is not None and not self.ended:
+            self._end(problem)
         return messages
 
-    def _decode(self, data: bytes) -> list[Message]:
+    def _decode(self, *chunks: bytes) -> list[Message]:
         messages: list[Message] = []
         try:
-            for frame in self._decoder.feed(data):
+            for frame in self._decoder.feed(*chunks):
                 if frame.opcode <= Opcode.BINARY:
                     messages += self._messages(frame)
                 elif frame.opcode == Opcode.PING:

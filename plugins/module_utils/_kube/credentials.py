@@ -9,9 +9,9 @@ with `renew`. All of them may be asked by many threads.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import datetime
+import importlib
 import json
 import shutil
 import threading
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import ConfigError, clean
@@ -148,7 +149,9 @@ class TokenFile(Credentials):
         self._read_at = self._clock()
 
 
-async def _communicate(argv: list[str], environ: Mapping[str, str]) -> tuple[int | None, bytes]:
+async def _communicate(
+    asyncio: ModuleType, argv: list[str], environ: Mapping[str, str]
+) -> tuple[int | None, bytes]:
     """Run a program to its end, or to the end of its time; returns exit code and output.
 
     Its own words on stderr may hold secrets, so nobody reads them. asyncio works in any thread and
@@ -230,10 +233,14 @@ class ExecPlugin(Credentials):
         return [found, *(str(arg) for arg in self._spec.get("args") or [])]
 
     def _output(self) -> bytes:
+        code: int | None
+        output: bytes
         argv = self._argv()
         environ = {**self._environ, "KUBERNETES_EXEC_INFO": json.dumps(self._info)}
+        # At its first use: it costs each module's process 25 ms, and few kubeconfigs have a plugin.
+        asyncio = importlib.import_module("asyncio")
         try:
-            code, output = asyncio.run(_communicate(argv, environ))
+            code, output = asyncio.run(_communicate(asyncio, argv, environ))
         except TimeoutError:
             raise self._problem(f"did not end within {_EXEC_TIMEOUT:g} seconds") from None
         except OSError as error:

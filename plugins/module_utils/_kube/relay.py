@@ -173,7 +173,9 @@ class Relay:
             self.end("its time was over")
             return
         busy = any(self._has_hidden(link) for link in self._links)
-        ready = self._selector.select(0.0 if busy else min(_TICK, remaining))
+        # With nothing to look after, nothing has to be looked at.
+        patience = min(_TICK, remaining) if self._links or not self._accepting else remaining
+        ready = self._selector.select(0.0 if busy else patience)
         for key, mask in ready:
             if key.data is not None:
                 self._serve(key.data, key.fileobj, mask)
