@@ -83,7 +83,13 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
     ),
     "debug": Capability(
         purpose="Open, use and stop debuggers in running pods",
-        modules=("ephemeral_container", "ephemeral_command", "pod_probe", "pod_namespaces_info"),
+        modules=(
+            "ephemeral_container",
+            "ephemeral_command",
+            "pod_probe",
+            "pod_fetch",
+            "pod_namespaces_info",
+        ),
         grants=(
             _READ_PODS,
             Grant(
