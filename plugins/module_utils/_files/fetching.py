@@ -115,7 +115,7 @@ class _Work:
                 stream_files(
                     self.client,
                     self.place,
-                    left,
+                    tuple(left),
                     content=True,
                     timeout=self.left(),
                     on_data=self._data,
