@@ -23,7 +23,7 @@ from kdcluster.modules import relock
 from kdcluster.progress import Progress
 from kdcluster.record import load
 from kdcluster.settings import Settings
-from kdcluster.up import up
+from kdcluster.up import restart, up
 from kdcluster.versions import PAIRS, choose_pair
 
 __all__ = ["main"]
@@ -48,6 +48,12 @@ def _up(options: argparse.Namespace, settings: Settings, progress: Progress) -> 
 def _down(options: argparse.Namespace, settings: Settings, progress: Progress) -> int:
     did = down(settings, progress)
     progress.say("the cluster is gone" if did else "no cluster is up")
+    return 0
+
+
+def _restart(options: argparse.Namespace, settings: Settings, progress: Progress) -> int:
+    restart(settings, options.component, progress)
+    progress.say(f"{options.component} was killed and runs again")
     return 0
 
 
@@ -178,6 +184,9 @@ def _parser() -> argparse.ArgumentParser:
         "up", _up, "start it, or repair it; the first time builds for about 10 minutes"
     ).add_argument("--version", choices=sorted(PAIRS), help=pairs)
     add("down", _down, "end it and remove all that it made, but the logs and the built programs")
+    add(
+        "restart", _restart, "kill a component and start it again, for tests of its clients"
+    ).add_argument("component", choices=ORDER)
     add("status", _status, "what runs; the exit code is 0 when all does").add_argument(
         "--json", action="store_true"
     )

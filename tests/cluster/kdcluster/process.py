@@ -29,6 +29,7 @@ shift
 exec "$@"
 """
 _STATE_FIELD = 0
+_THREADS_FIELD = 17
 _START_FIELD = 19
 
 
@@ -43,7 +44,9 @@ class Identity:
 def parse_stat(text: str) -> tuple[Identity, str] | None:
     """The process and its state letter from a line of /proc/PID/stat; None when it is no such line.
 
-    The name in parentheses may itself hold blanks and parentheses, so the last one counts.
+    The name in parentheses may itself hold blanks and parentheses, so the last one counts. The
+    state is that of the first thread, which is Z as soon as that has ended; as long as others have
+    not, the process still holds its ports, and its letter is D here.
     """
     head, closed, tail = text.rpartition(")")
     fields = tail.split()
@@ -53,7 +56,10 @@ def parse_stat(text: str) -> tuple[Identity, str] | None:
     started = fields[_START_FIELD]
     if not started.isdigit():
         return None
-    return Identity(int(pid), int(started)), fields[_STATE_FIELD]
+    state = fields[_STATE_FIELD]
+    if state == "Z" and fields[_THREADS_FIELD] not in {"0", "1"}:
+        state = "D"
+    return Identity(int(pid), int(started)), state
 
 
 def _stat_of(pid: int) -> str:

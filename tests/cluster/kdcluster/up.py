@@ -27,14 +27,14 @@ from kdcluster.components import (
 from kdcluster.down import clear, leftovers, running
 from kdcluster.errors import ClusterError
 from kdcluster.lock import exclusive
-from kdcluster.process import boot_id, spawn
+from kdcluster.process import boot_id, kill, spawn
 from kdcluster.progress import Progress
 from kdcluster.record import Decision, Record, decide, load, save
 from kdcluster.settings import Settings
 from kdcluster.shell import command_path, environ
-from kdcluster.versions import Pair
+from kdcluster.versions import PAIRS, Pair
 
-__all__ = ["planned_programs", "up"]
+__all__ = ["planned_programs", "restart", "up"]
 
 _ROUNDS = 3
 _CLIENTS = ("kube-controller-manager", "kube-scheduler", "kubelet")
@@ -72,6 +72,32 @@ def up(settings: Settings, pair: Pair, progress: Progress) -> Decision:
             progress.say(f"repairing: {decision.reason}")
         _prepare_and_start(settings, pair, progress)
         return decision
+
+
+def restart(settings: Settings, name: str, progress: Progress) -> None:
+    """Kill one component without a warning and start it again; returns when the cluster serves.
+
+    For tests of what happens to those who use it. When this itself is killed half way, the next
+    `up` repairs. Raises ClusterError when no cluster is up, or it does not come back.
+    """
+    with exclusive(settings.lock, progress):
+        record = load(settings.record)
+        alive = running(settings)
+        if record is None or record.phase != "up" or name not in alive:
+            raise ClusterError(f"{name} does not run: run `cluster.py up` first")
+        pair = PAIRS[record.pair]
+        programs = planned_programs(settings, pair)
+        if record.config != config_key(settings, pair, programs):
+            raise ClusterError(
+                "the cluster was made with another configuration: run `cluster.py down` and `up`"
+            )
+        record.phase = "starting"
+        save(settings.record, record)
+        if kill([alive[name]]):
+            raise ClusterError(f"{name} (process {alive[name].pid}) does not end")
+        _start(_Starter(settings, programs, record, progress), [], f"starting {name} again")
+        record.phase = "up"
+        save(settings.record, record)
 
 
 def _decide(settings: Settings, pair: Pair) -> Decision:
@@ -114,16 +140,20 @@ def _prepare_and_start(settings: Settings, pair: Pair, progress: Progress) -> No
     starter = _Starter(settings, programs, record, progress)
     with progress.step("preparing certificates, network and control groups"):
         starter.prepare(pair)
+    _start(starter, archives, f"starting Kubernetes {pair.kubernetes}")
+    record.phase = "up"
+    save(settings.record, record)
+
+
+def _start(starter: _Starter, archives: list[images.Archive], text: str) -> None:
     for remaining in reversed(range(_ROUNDS)):
-        with progress.step(f"starting Kubernetes {pair.kubernetes}"):
+        with starter.progress.step(text):
             starter.start(archives)
         if not starter.dead():
             break
         # Controllers that lost the API server for a while may end by themselves.
         if not remaining:
             raise ClusterError(f"these end again and again: {', '.join(starter.dead())}")
-    record.phase = "up"
-    save(settings.record, record)
 
 
 def _open_record(settings: Settings, pair: Pair, programs: Programs) -> Record:

@@ -53,6 +53,11 @@ def test_parse_stat(text: str, expected: tuple[Identity, str] | None) -> None:
         pytest.param(stat(), True, id="runs"),
         pytest.param(stat(tail=TAIL.replace("777", "778")), False, id="the-id-was-used-again"),
         pytest.param(stat(tail="Z" + TAIL[1:]), False, id="waits-to-be-reaped"),
+        pytest.param(
+            stat(tail="Z" + TAIL[1:].replace(" 20 0 1 0 ", " 20 0 7 0 ")),
+            True,
+            id="its-other-threads-have-not-ended",
+        ),
         pytest.param("", False, id="gone"),
     ],
 )
