@@ -25,11 +25,12 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervis
 __all__ = [
     "LAUNCHER",
     "LAUNCHER_NAME",
+    "LISTENING",
     "NO_SOCKET",
     "NO_TARGET",
+    "RUNNING",
     "Found",
     "launch_argv",
-    "parse_listening",
     "parse_target",
 ]
 
@@ -142,7 +143,8 @@ LAUNCHER = script(
     }
     """,
     # guard: ends this shell by signal when the target has ended or the time is over, and says so
-    # once something listens. It runs in a subshell, in which $$ is still this shell.
+    # once the command has run for a moment, and once something listens. It runs in a subshell, in
+    # which $$ is still this shell.
     r"""
     listens() {
         for file in "/proc/$child/net/tcp" "/proc/$child/net/tcp6"; do
@@ -157,7 +159,7 @@ LAUNCHER = script(
     guard() {
         exec </dev/null
         trap 'kill -KILL "$!" 2>/dev/null; wait; exit 0' TERM
-        ended=
+        ended= fresh=$child began=$up
         while :; do
             if [ "$port" ]; then pace=0.2; else pace=1; fi
             sleep "$pace" 2>/dev/null &
@@ -171,6 +173,10 @@ LAUNCHER = script(
             if [ "$port" ] && listens; then
                 echo "kubedebug: listening"
                 port=
+            fi
+            if [ "$fresh" ] && [ "$up" -gt "$began" ] && look "$child" && [ "$state" != Z ]; then
+                echo "kubedebug: running"
+                fresh=
             fi
             alive && continue
             if [ -z "$ended" ]; then
@@ -242,7 +248,10 @@ without a process of the target, 79 without a socket.
 """
 
 _TARGET = re.compile(r"kubedebug: target pid=([0-9]{1,10}) start=([0-9]{1,20}) socket=(\S*)")
-_LISTENING = "kubedebug: listening"
+LISTENING = "kubedebug: listening"
+"""The line of the launcher's when something listens on the port."""
+RUNNING = "kubedebug: running"
+"""The line of the launcher's when its command has not ended at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,8 +293,3 @@ def parse_target(line: str) -> Found | None:
     if match is None:
         return None
     return Found(pid=int(match[1]), start=int(match[2]), socket=match[3] or None)
-
-
-def parse_listening(line: str) -> bool:
-    """Whether the launcher says in this line that the port is listened on."""
-    return line.strip() == _LISTENING

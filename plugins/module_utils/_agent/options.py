@@ -153,6 +153,7 @@ class AgentOptions:
     linger: int = 0
     ready_log: str | None = None
     ready_port: int | None = None
+    network_only: bool = False
     owner: str | None = None
     reason: str | None = None
     ticket: str | None = None

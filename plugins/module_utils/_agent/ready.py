@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.launcher import (
-    parse_listening,
+    LISTENING,
+    RUNNING,
     parse_target,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.model import (
@@ -77,11 +78,14 @@ class _Wanted:
         self.target = launched
         self.port = launched and options.ready_port is not None
         self.pattern = re.compile(options.ready_log) if options.ready_log else None
+        # Where nothing else tells that the command works, at least it must not end at once.
+        told = self.port or self.pattern is not None
+        self.running = launched and bool(options.command) and not told
         self.pid: int | None = None
         self.socket: str | None = None
 
     def open(self) -> bool:
-        return self.target or self.port or self.pattern is not None
+        return self.target or self.port or self.running or self.pattern is not None
 
     def take(self, line: str) -> None:
         """Look at a line. The launcher's own comes before anything that the command can print."""
@@ -90,15 +94,16 @@ class _Wanted:
             if found is not None:
                 self.target, self.pid, self.socket = False, found.pid, found.socket
                 return
-        if self.port and parse_listening(line):
-            self.port = False
-            return
+        self.port = self.port and line.strip() != LISTENING
+        self.running = self.running and line.strip() != RUNNING
         if self.pattern is not None and self.pattern.search(line):
             self.pattern = None
 
     def describe(self) -> str:
         if self.target:
             return "it has not found its target yet"
+        if self.running:
+            return "its command has not been started yet"
         if self.port:
             return "nothing listens on ready_port yet"
         return "no line of its log matches ready_log yet"

@@ -124,13 +124,12 @@ def capabilities_of(options: AgentOptions, *, job: bool) -> tuple[str, ...]:
 def is_launched(options: AgentOptions, *, job: bool) -> bool:
     """Whether the agent runs under the launcher, which then tells the target's process ID.
 
-    A debugger is beside its target already: it needs the launcher only for what the pod does not
-    share, and is one of the plain debuggers otherwise, which other tasks can use again.
+    A debugger without a command is beside its target already: it needs the launcher only for what
+    the pod does not share, and is one of the plain debuggers otherwise, which other tasks can use.
     """
     if job or not options.launcher:
         return options.launcher
-    apart = any(not shared_in_pod(kind) for kind in options.namespaces)
-    return apart or options.ready_port is not None or any("{pid}" in x for x in options.command)
+    return bool(options.command) or any(not shared_in_pod(kind) for kind in options.namespaces)
 
 
 def ephemeral_obstacle(options: AgentOptions) -> str | None:
