@@ -233,6 +233,7 @@ all:
 #       delegate_to: localhost
 """
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -250,15 +251,14 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
-from ansible_collections.kubedebug.core.plugins.module_utils._connection.files import (
-    FileRefused,
-    fetch,
-    put,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.link import Link
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.place import (
     OPTIONS,
     Place,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._connection.putting import (
+    FileRefused,
+    put,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AUTH_SPEC
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
@@ -317,7 +317,11 @@ class Connection(ConnectionBase):
         self._connect()
         self._say(f"FETCH {in_path} TO {out_path}")
         with self._translated() as link:
-            fetch(link, in_path, out_path)
+            # Few tasks fetch, and each compiles what it imports.
+            later = importlib.import_module(
+                "ansible_collections.kubedebug.core.plugins.module_utils._connection.fetching"
+            )
+            later.fetch(link, in_path, out_path)
 
     def reset(self) -> None:
         """Forget the debugger, and end it when O(keep=false) and this run has added it."""

@@ -11,9 +11,9 @@ and one that finds its debugger gone, looks at the pod.
 
 from __future__ import annotations
 
-import time
+import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from types import ModuleType
 from typing import Any, BinaryIO
 
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.memory import (
@@ -21,43 +21,23 @@ from ansible_collections.kubedebug.core.plugins.module_utils._connection.memory 
     Memory,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.place import Place
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import entries
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
-    exec_rules,
-    exec_rules_of,
-)
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import (
-    MIN_REMAINING,
-    Plan,
-    open_sessions,
-)
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.stopping import (
-    stop_debuggers,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec as kube_exec
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import whoami
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     ExecError,
     ExecStartFailed,
+    Forbidden,
     NotFound,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
-    explain_forbidden,
-)
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 
 __all__ = ["Link"]
 
-# A run begins with a debugger that stays for a while: what its tasks put there goes with it.
-_FRESH = 300.0
-_FRESH_PART = 0.5
 _SLACK = 30.0
 _MOST_OUTPUT = 256 * 1024 * 1024
-_GRACE = 5
+# A debugger that ends within so many seconds is not worth starting a task in.
+_ENOUGH = 15.0
 
 # A node does not always notice that a command has ended that has not read all of its input; then
 # nobody would hear of its end. So what is left of the input is read by somebody else.
@@ -161,19 +141,7 @@ class Link:
         self._known, self._proven = None, False
         if known is None or not known.made or self.place.keep:
             return
-        chosen = resolve(self.client, self._targets(), need_running=False)
-        running = [
-            (target, entry)
-            for target in chosen.targets
-            for entry in entries(target.pod)
-            if entry.name == known.container and entry.state == "running"
-        ]
-        for stopped in stop_debuggers(
-            self.client, running, grace=_GRACE, timeout=self.place.wait.timeout, concurrency=1
-        ):
-            if stopped.error is not None:
-                raise stopped.error
-            self._say(f"debugger {stopped.entry.name} has ended")
+        _opening().end_debugger(self.client, self.place, known, say=self._say)
 
     def close(self) -> None:
         """Give back the connections of this task; the debugger stays for the next one."""
@@ -184,17 +152,18 @@ class Link:
     def _run(self, argv: Sequence[str], stdin: bytes | BinaryIO | None) -> kube_exec.ExecResult:
         seat, timeout = self.seat, self.patience
         try:
-            with explain_forbidden(self.client, exec_rules(seat.namespace, seat.pod)):
-                result = kube_exec.run(
-                    self.client,
-                    namespace=seat.namespace,
-                    pod=seat.pod,
-                    container=seat.container,
-                    argv=argv,
-                    stdin=stdin,
-                    timeout=timeout,
-                    max_output=_MOST_OUTPUT,
-                )
+            result = kube_exec.run(
+                self.client,
+                namespace=seat.namespace,
+                pod=seat.pod,
+                container=seat.container,
+                argv=argv,
+                stdin=stdin,
+                timeout=timeout,
+                max_output=_MOST_OUTPUT,
+            )
+        except Forbidden as error:
+            raise _opening().explained(self.client, seat, error) from error
         except ExecStartFailed as error:
             raise ExecError(
                 f"{seat.ref}: nothing can be run here, because the image has no sh: {error.msg} "
@@ -220,47 +189,22 @@ class Link:
             )
             return self._known
         recalled = self._memory.recall()
-        if recalled is not None and (recalled.remaining or 0.0) > MIN_REMAINING:
+        if recalled is not None and (recalled.remaining or 0.0) > _ENOUGH:
             self._known = recalled
         else:
-            self._known, self._proven = self._debugger(renewed=recalled is not None), True
+            self._known = _opening().open_debugger(
+                self.client,
+                self.place,
+                renewed=recalled is not None,
+                say=self._say,
+                warn=self._warn,
+            )
+            self._proven = True
             self._memory.note(self._known)
         return self._known
 
-    def _debugger(self, *, renewed: bool) -> Known:
-        """Find the pod's debugger of this description, or open one; it is running then."""
-        client, options = self.client, self.place.options
-        targets = resolve(client, self._targets()).targets
-        fresh = min(_FRESH, options.lifetime * _FRESH_PART)
-        plan = Plan(
-            options=options,
-            owner=options.owner or whoami(client),
-            wait=self.place.wait,
-            concurrency=1,
-            needed=exec_rules_of(targets),
-            min_remaining=MIN_REMAINING if renewed else max(MIN_REMAINING, fresh),
-        )
-        (session,) = open_sessions(client, targets, plan)
-        for warning in session.warnings:
-            self._warn(warning)
-        if session.error is not None:
-            raise session.error
-        self._say(f"debugger {session.debugger} of {session.target.ref}: {session.action}")
-        known = Known(
-            namespace=session.target.namespace,
-            pod=session.target.name,
-            container=str(session.debugger),
-            made=session.action == "created",
-        )
-        expires = session.entry.expires_at if session.entry is not None else None
-        left = options.lifetime if expires is None else expires - client.server_time()
-        return replace(known, ends=time.monotonic() + left)
 
-    def _targets(self) -> TargetOptions:
-        return TargetOptions(
-            namespace=self.place.namespace,
-            name=(self.place.pod,),
-            container=self.place.container,
-            max_pods=1,
-            concurrency=1,
-        )
+def _opening() -> ModuleType:
+    return importlib.import_module(
+        "ansible_collections.kubedebug.core.plugins.module_utils._connection.opening"
+    )

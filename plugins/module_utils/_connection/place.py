@@ -70,8 +70,8 @@ class Place:
         lifetime = given.get("lifetime", _SHORTEST_LIFETIME)
         if lifetime < _SHORTEST_LIFETIME:
             raise OptionError(
-                f"lifetime={lifetime} is too short for a connection, whose debugger serves many tasks "
-                f"and ends by itself: give {_SHORTEST_LIFETIME} seconds or more."
+                f"lifetime={lifetime} is too short for a connection, whose debugger serves many "
+                f"tasks and ends by itself: give {_SHORTEST_LIFETIME} seconds or more."
             )
         described = {name: given.get(name, _default(name)) for name in DEBUGGER_SPEC}
         return cls(

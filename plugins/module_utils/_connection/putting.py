@@ -3,12 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE: for this collection only; it may change in any release.
-"""Files to and from a host: streamed, compared by SHA-256 on both sides, whole or not at all."""
+"""A file of the controller into a host's container: streamed, compared, whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
@@ -17,14 +16,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
     DebugError,
     clean,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._transfer.download import (
-    Source,
-    download,
-)
 
-__all__ = ["FileRefused", "fetch", "put"]
+__all__ = ["FileRefused", "check_name", "put"]
 
-_A_DAY = 24 * 3600.0
 _NO_SUM, _DIFFERENT = 40, 41
 
 # $1 the file, $2 a name beside it, $3 the SHA-256 that is expected. What cannot be written is read
@@ -66,7 +60,7 @@ def put(link: Link, source: str, destination: str) -> None:
     name is whole. Raises FileRefused, or DebugError where the host cannot be reached.
     """
     path = Path(source)
-    _check_name(destination)
+    check_name(destination)
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -102,36 +96,8 @@ def _reason(rc: int, stderr: bytes) -> str:
     return text.rstrip(".") or f"the command ended with exit code {rc}"
 
 
-def fetch(link: Link, source: str, destination: str) -> None:
-    """Bring a file of the host's container to this machine, replacing what is there.
-
-    Raises FileRefused, or DebugError where the host cannot be reached.
-    """
-    _check_name(source)
-    link.prove()
-    timeout = link.patience
-    done = download(
-        link.client,
-        link.seat,
-        Source(path=source),
-        destination,
-        timeout=_A_DAY if timeout is None else timeout,
-        mode=0o666 & ~_umask(),
-        force=True,
-    )
-    if not done.whole:
-        reason = done.error.msg if done.error is not None else "the reason is not known"
-        raise FileRefused(f"{clean(source)} did not arrive whole: {reason}")
-
-
-def _umask() -> int:
-    """The process's mask, which only setting it tells."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _check_name(path: str) -> None:
+def check_name(path: str) -> None:
+    """Raise FileRefused for a name that no command can carry."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
