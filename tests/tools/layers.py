@@ -82,7 +82,7 @@ PURE = frozenset(
         "policy.py",
         "presets.py",
         "profiles.py",
-        "remote.py",
+        "scripts.py",
         "records.py",
         "runtime.py",
         "spec.py",
