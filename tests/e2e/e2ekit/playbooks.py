@@ -35,6 +35,7 @@ class TaskResult:
     action: str
     status: str
     result: dict[str, Any]
+    host: str = ""
 
     def __getitem__(self, key: str) -> Any:
         return self.result[key]
@@ -277,4 +278,5 @@ class Started:
                 action=item["action"],
                 status=item["status"],
                 result=item["result"],
+                host=item["host"],
             )
