@@ -123,7 +123,9 @@ class AgentOptions:
     ``capabilities`` None stands for what the rest needs; ``runtime_socket`` is "" for none,
     ``auto``, or a path on the node. Times are in seconds. ``launcher`` False runs the image's own
     command, for images without sh. ``linger`` is how long an agent under the launcher stays after
-    its target has ended, so that what it has written can be fetched.
+    its target has ended, so that what it has written can be fetched. ``network_only`` is for work
+    that needs no more of the target than its network: as a debugger it is root, in a process
+    namespace of its own, where PID 1 is a shell that leaves no zombie of what it was given.
     """
 
     image: str = DEFAULT_IMAGE

@@ -165,6 +165,9 @@ def debugger_options(options: AgentOptions, target: Target) -> DebuggerOptions:
     shape = SHAPES[options.preset]
     added = capabilities_of(options, job=False)
     profile, custom = _profile(added, privileged=options.privileged)
+    if options.network_only and _is_no_root(target):
+        context = {**custom.get("securityContext", {}), "runAsUser": 0, "runAsNonRoot": False}
+        custom = {"securityContext": context}
     words = filled(shape.ephemeral_command or options.command, target)
     if is_launched(options, job=False):
         apart = [kind for kind in options.namespaces if not shared_in_pod(kind)]
@@ -181,7 +184,7 @@ def debugger_options(options: AgentOptions, target: Target) -> DebuggerOptions:
         profile=profile,
         command=tuple(words),
         args=tuple(filled(options.args, target)) if not options.launcher else (),
-        target_container=True,
+        target_container=not options.network_only or is_launched(options, job=False),
         env=options.env,
         custom=custom,
         # Without sh there is nothing to bound it with.
@@ -190,6 +193,12 @@ def debugger_options(options: AgentOptions, target: Target) -> DebuggerOptions:
         reason=options.reason,
         ticket=options.ticket,
     )
+
+
+def _is_no_root(target: Target) -> bool:
+    """Whether what the pod says of all its containers would make a debugger another user."""
+    context = (target.pod.get("spec") or {}).get("securityContext") or {}
+    return bool(context.get("runAsUser") or context.get("runAsNonRoot"))
 
 
 def _profile(added: Sequence[str], *, privileged: bool) -> tuple[Profile, dict[str, Any]]:
