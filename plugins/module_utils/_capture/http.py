@@ -108,6 +108,13 @@ def _target(target: str) -> tuple[str | None, str, bool]:
     return host, path.partition("#")[0] or "/", bool(query)
 
 
+def _may_begin(start: bytes) -> bool:
+    """Tell whether a message may begin so; of less than four bytes it is not sure yet."""
+    if len(start) == 4:
+        return start in STARTS
+    return any(known.startswith(start) for known in STARTS)
+
+
 class HttpStream:
     """One direction of a connection; segments go in by ``push``, messages come out.
 
@@ -191,11 +198,12 @@ class HttpStream:
         at = self._step(0, size)
         while at < len(payload):
             if self._head is None:
-                if payload[at : at + 4] not in STARTS:
-                    return
                 self._head = bytearray()
             before = len(self._head)
             self._head += payload[at : at + _MOST_HEAD]
+            if not _may_begin(bytes(self._head[:4])):
+                self._head = None
+                return
             end = self._head.find(b"\r\n\r\n", max(0, before - 3))
             # What was not captured of a segment does not come any more: read what there is.
             if end < 0 and len(self._head) < _MOST_HEAD and size <= len(payload):
