@@ -56,11 +56,13 @@ options:
       - V(workloads) is to find pods by the option C(workload) of the modules.
       - V(debug) is to open, use and stop debuggers in running pods. It lets its holder run anything
         beside, and with most profiles in, the containers of these namespaces.
+      - V(agent) is to start, list and end agents that run as Jobs. Where pods may be privileged, its
+        holder is root on the nodes.
       - V(forward) is to connect to ports of pods.
       - V(cleanup) is to find and remove what debugging left behind.
     type: list
     elements: str
-    choices: [info, workloads, debug, forward, cleanup]
+    choices: [info, workloads, debug, agent, forward, cleanup]
     default: [workloads, debug]
   scope:
     description:

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = ["CAPABILITIES", "CAPABILITY_NAMES", "Capability", "CapabilityName", "Grant", "rules"]
 
-CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "forward", "cleanup"]
+CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "agent", "forward", "cleanup"]
 CAPABILITY_NAMES: tuple[CapabilityName, ...] = get_args(CapabilityName)
 
 
@@ -114,6 +114,43 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
                 resources=("pods/log",),
                 verbs=("get",),
                 why="show the last lines of a debugger that failed",
+            ),
+        ),
+    ),
+    "agent": Capability(
+        purpose="Start, list and end agents that run as Jobs",
+        modules=("agent_job", "agent_job_info"),
+        grants=(
+            Grant(
+                group="",
+                resources=("pods",),
+                verbs=("get", "list", "watch", "create"),
+                why="find the pods that are meant, wait until an agent runs, and try its pod by a "
+                "dry run: Pod Security and quotas judge pods and not Jobs",
+            ),
+            Grant(
+                group="batch",
+                resources=("jobs",),
+                verbs=("create", "delete", "get", "list", "watch"),
+                why="make agents, find and end them",
+            ),
+            Grant(
+                group="",
+                resources=("pods/log",),
+                verbs=("get",),
+                why="read that an agent is ready, and why it failed",
+            ),
+            Grant(
+                group="",
+                resources=("pods/exec",),
+                verbs=("create", "get"),
+                why="run something in an agent",
+            ),
+            Grant(
+                group="",
+                resources=("events",),
+                verbs=("list", "watch"),
+                why="hear at once that a Job gets no pod",
             ),
         ),
     ),

@@ -24,6 +24,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts impo
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.needs import (
     all_rules,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._agent import (
+    preflight as agent_preflight,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._agent.info import info_rules
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
     debug_rules,
     exec_rules,
@@ -78,6 +82,18 @@ def test_cleanup_grants_what_its_decisions_ask_for_and_what_it_reads() -> None:
     }
 
     assert _granted("cleanup") == _asked(all_rules("shop")) | reads
+
+
+def test_agent_grants_what_the_preflight_asks_for_and_nothing_else() -> None:
+    asked = [
+        *agent_preflight.agent_rules("shop", execs=True),
+        *agent_preflight.end_rules("shop"),
+        *agent_preflight.trial_rules("shop"),
+        *agent_preflight.event_rules("shop"),
+        *info_rules("shop"),
+    ]
+
+    assert _granted("agent") == _asked(asked)
 
 
 def test_workloads_grants_what_their_lookup_reads() -> None:
