@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ Value = TypeVar("Value")
 
 _NOT_PROCESSED = frozenset({429, 503})
 """The server did not take the request, so that any method may be repeated."""
+
+_STARTING = re.compile('"system:(basic-user|discovery)" not found')
+"""A 403 of an API server that has not read its own roles yet: everybody has these two.
+
+Source: k8s.io/kubernetes, plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go.
+"""
 
 _UNKNOWN = frozenset({502, 504})
 """A gateway gave up on the server, which may have done the work."""
@@ -60,6 +67,8 @@ def is_transient(error: ApiError | ConnectionFailed, *, idempotent: bool) -> boo
     if isinstance(error, ConnectionFailed):
         return is_retryable(error) and (idempotent or not error.sent)
     if error.status in _NOT_PROCESSED:
+        return True
+    if error.status == 403 and _STARTING.search(error.message_full):
         return True
     if error.status in _UNKNOWN:
         return idempotent

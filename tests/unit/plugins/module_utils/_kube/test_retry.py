@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    ApiError,
     CertificateInvalid,
     Conflict,
     ConnectionFailed,
@@ -36,6 +37,14 @@ def test_delay(attempt, chance, retry_after, delay):
     assert policy.delay(attempt, retry_after) == delay
 
 
+def _forbidden(role: str) -> ApiError:
+    message = (
+        'pods is forbidden: User "x" cannot list resource "pods" in API group "": RBAC: '
+        f'[clusterrole.rbac.authorization.k8s.io "{role}" not found]'
+    )
+    return api_error(403, {"kind": "Status", "reason": "Forbidden", "message": message})
+
+
 @pytest.mark.parametrize(
     ("error", "idempotent", "transient"),
     [
@@ -48,6 +57,8 @@ def test_delay(attempt, chance, retry_after, delay):
         pytest.param(api_error(500, None, retry_after=1.0), False, True, id="500-retry-after"),
         pytest.param(api_error(504, None), False, False, id="504-post"),
         pytest.param(api_error(410, None), True, False, id="410"),
+        pytest.param(_forbidden("system:discovery"), False, True, id="403-of-a-server-that-starts"),
+        pytest.param(_forbidden("on-call"), True, False, id="403-of-a-role-that-is-gone"),
     ],
 )
 def test_is_transient(error, idempotent, transient):
