@@ -182,8 +182,23 @@ def _stop(run: Run, finding: Finding) -> str:
         concurrency=1,
     )
     if stopped.error is not None:
-        raise stopped.error
+        raise _unstoppable(stopped.error, now)
     return ""
+
+
+def _unstoppable(error: DebugError, finding: Finding) -> DebugError:
+    """What is known of a debugger that took no notice.
+
+    The kernel lets no process of a PID namespace signal its first one, KILL included, unless that
+    one handles the signal; see pid_namespaces(7).
+    """
+    if finding.managed or (finding.entry is not None and finding.entry.target_container):
+        return error
+    return DebugError(
+        f"{error.msg} It is the first process of a process namespace of its own, which takes no "
+        "signal from inside that it does not handle: state=recycled replaces its pod, where that "
+        "is possible, and else it ends with the pod."
+    )
 
 
 def delete(run: Run, decisions: Sequence[Decision]) -> list[Outcome]:

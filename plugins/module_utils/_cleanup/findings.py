@@ -45,7 +45,6 @@ _KUBECTL_LABEL = "kubectl-debug"
 _KUBECTL_NODE = re.compile(r"node-debugger-.+-[bcdfghjklmnpqrstvwxz2456789]{5}")
 # Source: github.com/metalbear-co/mirrord, mirrord/kube (the job's name and its label).
 _MIRRORD_JOB = re.compile(r"mirrord-agent-[a-z0-9-]+")
-_OUR_PODS: dict[str, Kind] = {"copy": "pod_copy", "node-debugger": "node_debugger"}
 _MARK_LIMIT = 512
 _TEN_DIGITS = 11
 
@@ -80,7 +79,8 @@ def _kind_of_pod(pod: Mapping[str, Any]) -> Kind | None:
         return None
     label = (metadata.get("labels") or {}).get(MANAGED_LABEL)
     if label == MANAGED_BY:
-        return _OUR_PODS.get(_role(pod))
+        role = _role(pod)
+        return ("node_debugger" if "node" in role else "pod_copy") if role else None
     if label == _KUBECTL_LABEL or _KUBECTL_NODE.fullmatch(metadata["name"]):
         return "node_debugger"
     return None

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What debugging leaves behind, planted on the cluster, and a watch on a workload meanwhile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from e2ekit import manifests
+from e2ekit.cluster import Space
+
+__all__ = [
+    "OVER",
+    "Readiness",
+    "agent_job",
+    "budget",
+    "entry",
+    "own_pod",
+    "plant",
+    "settled",
+    "watched",
+    "workload",
+]
+
+Manifest = dict[str, Any]
+
+OVER = "2026-01-01T00:00:00Z"
+_OVER_SECONDS = "1767225600"
+_LATER_SECONDS = "4102444800"
+
+
+def entry(
+    name: str,
+    image: str,
+    *command: str,
+    owner: str | None = "alice",
+    over: bool = True,
+    target: str | None = None,
+    env: Sequence[Mapping[str, str]] = (),
+) -> Manifest:
+    """An ephemeral container; one without an owner is not the collection's."""
+    marks = {
+        "KUBEDEBUG_MANAGED_BY": "kubedebug.core",
+        "KUBEDEBUG_OWNER": owner,
+        "KUBEDEBUG_EXPIRES_AT": _OVER_SECONDS if over else _LATER_SECONDS,
+    }
+    own = [{"name": key, "value": value} for key, value in marks.items() if owner is not None]
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "env": [*own, *env],
+        **({"targetContainerName": target} if target else {}),
+    }
+
+
+def plant(space: Space, pod: str, *entries: Manifest) -> None:
+    """Add entries to a pod as whoever may write the subresource can, and wait for their states."""
+    found = space.pod(pod)
+    found["spec"].setdefault("ephemeralContainers", []).extend(entries)
+    path = f"/api/v1/namespaces/{space.name}/pods/{pod}/ephemeralcontainers"
+    space.cluster.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(found))
+
+
+def settled(space: Space, pod: str, *names: str, state: str) -> None:
+    """Wait until these entries of a pod have come to a state: ``running`` or ``terminated``."""
+    field = "startedAt" if state == "running" else "finishedAt"
+    for name in names:
+        status = f'.status.ephemeralContainerStatuses[?(@.name=="{name}")]'
+        space.wait(f"pod/{pod}", f"jsonpath={{{status}.state.{state}.{field}}}")
+
+
+def agent_job(name: str, image: str, *, labels: Mapping[str, str], over: bool = True) -> Manifest:
+    """A Job with the labels of somebody's agent."""
+    pod = manifests.pod("agent", image, container={"command": ["sleep", "600"]})
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "labels": dict(labels),
+            "annotations": {
+                "kubedebug.core/owner": "alice",
+                "kubedebug.core/expires-at": OVER if over else "2100-01-01T00:00:00Z",
+            },
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {"labels": dict(labels)},
+                "spec": {**pod["spec"], "restartPolicy": "Never"},
+            },
+        },
+    }
+
+
+def own_pod(name: str, image: str, *, role: str | None, labels: Mapping[str, str]) -> Manifest:
+    """A pod that debugging made as a whole; without a role it is not the collection's."""
+    pod = manifests.pod(name, image, container={"command": ["sleep", "600"]})
+    pod["metadata"]["labels"] = {**labels, **({"kubedebug.core/role": role} if role else {})}
+    pod["metadata"]["annotations"] = {
+        "kubedebug.core/owner": "alice",
+        "kubedebug.core/expires-at": OVER,
+    }
+    return pod
+
+
+def workload(kind: str, name: str, image: str, *, replicas: int, **keywords: Any) -> Manifest:
+    """A Deployment or StatefulSet of pods that the label ``app`` tells apart."""
+    made = manifests.deployment(name, image, replicas=replicas)
+    template = manifests.pod(name, image, **keywords)
+    made["kind"] = kind
+    made["spec"]["template"] = {
+        "metadata": {"labels": {"app": name}},
+        "spec": template["spec"],
+    }
+    if kind == "StatefulSet":
+        made["spec"] |= {"serviceName": name, "podManagementPolicy": "Parallel"}
+    return made
+
+
+def budget(name: str, *, least: int) -> Manifest:
+    """A PodDisruptionBudget for the pods of a workload."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name},
+        "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": name}}},
+    }
+
+
+class Readiness:
+    """The fewest pods with a label that were Ready at any time, as a watch of the API saw it."""
+
+    def __init__(self) -> None:
+        self.fewest: int | None = None
+        self.seen: set[str] = set()
+        self._ready: set[str] = set()
+        self._complete = False
+        self._begun = threading.Event()
+
+    def take(self, event: Mapping[str, Any], whole: int) -> None:
+        """Count after one change; it begins when *whole* pods have been Ready at once."""
+        pod = event["object"]
+        uid = pod["metadata"]["uid"]
+        self.seen.add(uid)
+        ready = any(
+            each["type"] == "Ready" and each["status"] == "True"
+            for each in pod["status"].get("conditions", ())
+        )
+        serves = (
+            ready and event["type"] != "DELETED" and not pod["metadata"].get("deletionTimestamp")
+        )
+        self._ready = self._ready | {uid} if serves else self._ready - {uid}
+        if len(self._ready) >= whole:
+            self._complete = True
+            self._begun.set()
+        if self._complete:
+            now = len(self._ready)
+            self.fewest = now if self.fewest is None else min(self.fewest, now)
+
+
+@contextmanager
+def watched(space: Space, app: str, *, whole: int) -> Iterator[Readiness]:
+    """Watch the pods of a workload of *whole* pods while something is done to them."""
+    argv = [
+        *space.cluster.kubectl_argv,
+        f"--kubeconfig={space.cluster.kubeconfig}",
+        *("-n", space.name, "get", "pods", "-l", f"app={app}"),
+        *("--watch", "--output-watch-events", "-o", "json"),
+    ]
+    readiness = Readiness()
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+
+        def follow() -> None:
+            decoder, text = json.JSONDecoder(), ""
+            for line in process.stdout or ():
+                text += line
+                try:
+                    event, end = decoder.raw_decode(text.lstrip())
+                except ValueError:
+                    continue
+                text = text.lstrip()[end:]
+                readiness.take(event, whole)
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            assert readiness._begun.wait(60), f"the {whole} pods of {app} were not seen ready"
+            yield readiness
+        finally:
+            process.terminate()
+            thread.join(10)
