@@ -179,8 +179,9 @@ def _run(
     """The output of one of the recorder's scripts, and when it was asked for and began to come."""
     began: list[float] = []
 
-    def came(_data: bytes) -> None:
-        if not began:
+    def came(data: bytes) -> None:
+        # Servers begin each stream with an empty message.
+        if data and not began:
             began.append(time.time())
 
     asked = time.time()
