@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.kubedebug.core.plugins.module_utils._transfer.remote import (
+from ansible_collections.kubedebug.core.plugins.module_utils._transfer.scripts import (
     BLOCK,
     CHUNK_BLOCKS,
 )
@@ -22,8 +22,8 @@ __all__ = [
     "CHUNK",
     "Facts",
     "Note",
+    "Source",
     "bad_chunks",
-    "blocks_of",
     "parse_header",
     "parse_sums",
     "resume_at",
@@ -35,6 +35,14 @@ CHUNK = CHUNK_BLOCKS * BLOCK
 _HEADER = re.compile(rb"kubedebug (\d{1,20}) (\d{1,20}) (-?\d{1,20}) (\d{1,20}) (\d{1,20})")
 _SUM = re.compile(rb"^sum ([0-9a-f]{64})\b", re.MULTILINE)
 _FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file inside a seat. `reader` is the argv that the remote side is run under, as nsenter."""
+
+    path: str
+    reader: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,16 +134,9 @@ def parse_sums(text: bytes) -> list[str]:
     return [found.decode() for found in _SUM.findall(text)]
 
 
-def blocks_of(size: int) -> int:
-    """The blocks that so many bytes lie in."""
-    return (size + BLOCK - 1) // BLOCK
-
-
-def resume_at(have: int, earlier: Facts, now: Facts) -> int:
-    """The first block to fetch when `have` bytes of the earlier file are here."""
-    if not now.continues(earlier):
-        return 0
-    return min(have, now.size) // BLOCK
+def resume_at(have: int, facts: Facts) -> int:
+    """The first block to fetch when `have` bytes of a file are here."""
+    return min(have, facts.size) // BLOCK
 
 
 def bad_chunks(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:

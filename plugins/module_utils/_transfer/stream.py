@@ -16,6 +16,7 @@ both of them twice the time.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._transfer.plan impo
     Facts,
     parse_header,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._transfer.remote import (
+from ansible_collections.kubedebug.core.plugins.module_utils._transfer.scripts import (
     DAMAGED,
     HEADER_LIMIT,
     MISSING,
@@ -64,6 +65,10 @@ _GRACE = 5.0
 """Seconds that bytes may still come in after the exit status."""
 
 _STDERR_LIMIT = 64 * 1024
+_BY_SIGNAL = 128
+"""Exit codes from here on are of a command that a signal has ended."""
+
+_REPORT = re.compile(r"^sum |records (in|out)$|bytes .*copied")
 
 
 class Broken(ExecError):
@@ -104,7 +109,7 @@ class Program:
     deadline: float
     take: Callable[[bytes], None]
     on_header: Callable[[Facts], None]
-    stop: Callable[[], bool]
+    stop: Callable[[Program], bool]
     stderr: bytearray = field(default_factory=bytearray)
     _head: bytearray | None = field(default_factory=bytearray)
 
@@ -155,7 +160,7 @@ class Program:
                     self._stdout(data)
                 elif channel == STDERR:
                     self.stderr += data[: _STDERR_LIMIT - len(self.stderr)]
-            if self.stop():
+            if self.stop(self):
                 return True
         return False
 
@@ -198,13 +203,19 @@ class Program:
         }
         if code in reasons:
             raise ExecError(f"{self.seat.ref}: {reasons[code]}.")
-        said = _last_line(bytes(self.stderr)) if code else ""
+        said = _complaint(bytes(self.stderr)) if code else ""
+        if self._head is not None and code and code < _BY_SIGNAL:
+            # It has not come to the file, and will not the next time.
+            raise ExecError(
+                f"{self.seat.ref}: {shown} cannot be read: {clean(self.argv[0])} ended with exit "
+                f"code {code}{said}."
+            )
         what = "reading failed" if code == DAMAGED else f"the stream ended with exit code {code}"
         raise Broken(f"{self.seat.ref}: {what} before all of {shown} had come{said}")
 
 
-def _last_line(stderr: bytes) -> str:
-    """What a tool said of its failure: dd reports its records as well, in the lines after."""
+def _complaint(stderr: bytes) -> str:
+    """What a tool said of its failure; dd reports its records as well."""
     lines = stderr.decode("utf-8", "replace").splitlines()
-    told = [line for line in lines if line.startswith(("dd:", "sh:", "python3:", "nsenter:"))]
+    told = [line for line in lines if line.strip() and not _REPORT.search(line)]
     return f" ({clean(told[-1], limit=160)})" if told else ""
