@@ -49,7 +49,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.port_forward 
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.relay import Relay
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.watch import Stream, Watch
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import is_finished
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import (
+    is_deleting,
+    is_finished,
+)
 
 __all__ = ["ForwardError", "Launch", "Starting", "launch"]
 
@@ -321,7 +324,8 @@ class _Server:
                     for event in events:
                         if event.object["metadata"].get("uid") != self._record.uid:
                             continue
-                        if event.type == "DELETED":
+                        gone = event.type == "DELETED"
+                        if gone or (is_finished(event.object) and is_deleting(event.object)):
                             self._relay.end(DELETED)
                         elif is_finished(event.object):
                             self._relay.end(

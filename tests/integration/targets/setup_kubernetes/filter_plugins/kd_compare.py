@@ -15,16 +15,19 @@ _KEYS = (
 )  # fmt: skip
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _NAME = re.compile(r"kubedebug-[0-9a-f]{10}(-\d+)?")
+_LOOPBACK = re.compile(r"\b127\.0\.0\.1:\d+")
 _HASH = re.compile(r"\b[0-9a-f]{10}\b")
 # What is measured, or chosen by the cluster, differs each time.
 _MEASURED = {
-    "avg", "debugger", "duration", "exec_command", "identity", "jitter", "max", "min", "p50",
-    "p90", "p99", "resolved", "samples", "serviceAccountUID", "stddev", "uid",
+    "avg", "bytes_from_pod", "bytes_to_pod", "debugger", "duration", "ends_with_playbook",
+    "exec_command", "identity", "jitter", "local_port", "max", "min", "p50", "p90", "p99", "pid",
+    "resolved", "samples", "serviceAccountUID", "stddev", "uid",
 }  # fmt: skip
 
 
 def _text(value: str, way: str) -> str:
     value = value.replace(way, "WAY")
+    value = _LOOPBACK.sub("LOOPBACK", value)
     value = _HASH.sub("HASH", _NAME.sub("NAME", _TIME.sub("TIME", value)))
     # The pod has more of them with each way.
     return re.sub("NAME(, NAME)+", "NAMES", value)
