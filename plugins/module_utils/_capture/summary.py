@@ -183,8 +183,10 @@ class _Pass:
         may have ended.
         """
         peer = flow.peer
-        latest = flow.last if peer is None or flow.index == index else max(flow.last, peer.last)
-        if time - latest < _QUIET:
+        quiet = time - flow.last >= _QUIET
+        if quiet and peer is not None and index not in {flow.index, peer.index}:
+            quiet = time - peer.last >= _QUIET
+        if not quiet:
             self._repeated += 1
             return True
         flow.index, flow.where = index, where
