@@ -88,6 +88,7 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
             "ephemeral_command",
             "pod_probe",
             "pod_fetch",
+            "pod_capture",
             "pod_namespaces_info",
         ),
         grants=(
