@@ -231,13 +231,16 @@ def _settle(client: Client, agent: Agent, *, stuck: bool) -> Agent:
         return agent
     lines = container_log(client, agent.seat) if agent.seat is not None else []
     text = f"{error.msg} Its last output: {' | '.join(lines)}" if lines else error.msg
-    if stuck and agent.added is not None:
+    added = agent.added
+    if stuck and added is not None:
         try:
             delete_job(client, agent, check_mode=False)
-            text += " Its Job was deleted again."
         except DebugError:
             text += " Its Job could not be deleted; it ends by itself."
-    return replace(agent, error=AgentFailed(text, facts=error.facts))
+        else:
+            text += " Its Job was deleted again."
+            added = None
+    return replace(agent, added=added, error=AgentFailed(text, facts=error.facts))
 
 
 def delete_job(client: Client, agent: Agent, *, check_mode: bool) -> bool:
