@@ -43,8 +43,11 @@ options:
       - V(present) has a debugger run in each pod.
       - V(stopped) ends running debuggers by a signal to their own processes, and verifies it. The
         entry stays in the pod, finished, until the pod goes.
+      - V(extended) lets running debuggers of this collection stay for at least nine tenths of
+        O(lifetime) from now. It is the debugger itself that knows of it; what stands in the API as
+        its expiry stays the same.
     type: str
-    choices: [present, stopped]
+    choices: [present, extended, stopped]
     default: present
   command:
     description:
@@ -78,8 +81,9 @@ options:
     default: running
   debugger:
     description:
-      - For O(state=stopped), names of the debuggers to stop, of whatever origin.
-      - Without it, those that this collection started for O(owner) are stopped.
+      - For O(state=stopped), names of the debuggers to stop, of whatever origin; for
+        O(state=extended), of those to extend.
+      - Without it, those that this collection started for O(owner) are meant.
     type: list
     elements: str
     default: []
@@ -120,6 +124,13 @@ EXAMPLES = r"""
         runAsUser: 1000
     command: [wget, -qO-, "http://localhost:80"]
     wait_for: finished
+
+- name: Let it stay for two hours from now
+  kubedebug.core.ephemeral_container:
+    namespace: shop
+    name: web-0
+    state: extended
+    lifetime: 7200
 
 - name: End what I have running in the pod
   kubedebug.core.ephemeral_container:
@@ -162,7 +173,8 @@ pods:
       sample: [80]
     action:
       description: >-
-        What was done. V(planned) in check mode; V(none) where there was nothing to stop.
+        What was done. V(planned) in check mode; V(none) where there was nothing to stop; V(kept)
+        where a debugger stays for long enough as it is.
       type: str
       sample: created
     changed:

@@ -152,9 +152,13 @@ pods:
           type: str
           sample: OPS-17
         expires_at:
-          description: When it ends by itself.
+          description: When it ends by itself, unless somebody has extended it.
           type: str
           sample: "2026-11-24T18:00:00Z"
+        exec_command:
+          description: The line with which a person joins it; null where it does not run.
+          type: str
+          sample: kubectl exec -it -n shop web-0 -c kubedebug-3f1c2b9a70 -- sh
 result:
   description: The value of O(query); null without one.
   returned: success

@@ -96,6 +96,26 @@ def test_a_debugger_ends_by_itself(space: Space, play: Playbooks) -> None:
     assert space.web_status("web") == container
 
 
+def test_a_session_is_found_joined_and_extended(space: Space, play: Playbooks) -> None:
+    space.web()
+    container = space.web_status("web")
+
+    run = play.play("extended")
+
+    extended, other = (
+        each["pods"][0]["debugger"]
+        for each in run.task("Open two debuggers that end soon")["results"]
+    )
+    # Both would have ended at the same time.
+    assert space.wait_finished("web", other)["exitCode"] == 0
+    where = {"namespace": space.name, "name": "web"}
+    joined = ["kubectl", "exec", "-n", space.name, "web", "-c", extended, "--", "id", "-u"]
+    assert space.cluster.kubectl(*joined[1:]).strip() == "0"
+    stopped = play.task("ephemeral_container", {**where, "state": "stopped", "debugger": extended})
+    assert stopped.pod["action"] == "stopped"
+    assert space.web_status("web") == container
+
+
 @pytest.mark.parametrize("target_container", [True, False])
 def test_stopping_ends_the_debugger_and_never_the_application(
     space: Space, play: Playbooks, target_container: bool

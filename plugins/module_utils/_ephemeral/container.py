@@ -15,8 +15,13 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries 
     Entry,
     entries,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.extending import (
+    Extended,
+    extend_debuggers,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import (
     entry_result,
+    exec_command,
     pod_result,
     raise_failures,
     session_diff,
@@ -62,7 +67,11 @@ _SPEC = Spec.compose(
     WAIT_SPEC,
     DEBUGGER_SPEC,
     {
-        "state": {"type": "str", "choices": ["present", "stopped"], "default": "present"},
+        "state": {
+            "type": "str",
+            "choices": ["present", "extended", "stopped"],
+            "default": "present",
+        },
         "command": {"type": "list", "elements": "str", "default": []},
         "args": {"type": "list", "elements": "str", "default": []},
         "stdin": {"type": "bool", "default": False},
@@ -85,6 +94,8 @@ def _run(params: Params, context: Context) -> Result:
         chosen = resolve(client, targets)
         if params["state"] == "stopped":
             return _stop(client, chosen.targets, params, owner, context.check_mode)
+        if params["state"] == "extended":
+            return _extend(client, chosen.targets, params, owner, context.check_mode)
         plan = Plan(
             options=options,
             owner=owner,
@@ -98,10 +109,15 @@ def _run(params: Params, context: Context) -> Result:
 
 
 def _check_together(params: Params, options: DebuggerOptions, wait: WaitOptions) -> None:
-    if _named(params) and params["state"] != "stopped":
+    if _named(params) and params["state"] == "present":
         raise OptionError(
-            "debugger names running debuggers for state=stopped; with state=present the "
-            "collection gives the name. Leave it out."
+            "debugger names running debuggers for state=stopped and state=extended; with "
+            "state=present the collection gives the name. Leave it out."
+        )
+    if params["state"] == "extended" and not options.lifetime:
+        raise OptionError(
+            "lifetime=0 is no time to extend a debugger by: give the seconds from now for which it "
+            "shall stay."
         )
     if params["wait_for"] == "finished" and not options.command and options.lifetime:
         raise OptionError(
@@ -164,6 +180,58 @@ def _stop(
     result = Result(changed=bool(diff), data=data, diff=diff)
     raise_failures([done.error for done in stopped], result, what="Stopping", each="debuggers")
     return result
+
+
+def _extend(
+    client: Client, targets: list[Target], params: Params, owner: str, check_mode: bool
+) -> Result:
+    """Let the named debuggers, or those that this owner has running, stay for a lifetime more."""
+    chosen = [
+        (target, entry)
+        for target in targets
+        for entry in _chosen_entries(target, _named(params), owner)
+    ]
+    if not chosen:
+        raise OptionError(
+            f"No debugger of {owner} runs in the pods that are meant, so that none can be "
+            "extended. state=present opens one; debugger=NAME means one of another owner."
+        )
+    require(client, preflight.exec_rules_of([target for target, _entry in chosen]))
+    extended = extend_debuggers(
+        client,
+        chosen,
+        seconds=params["lifetime"],
+        check_mode=check_mode,
+        concurrency=params["concurrency"],
+    )
+    diff = tuple(_extend_diff(one) for one in extended if one.action in ("extended", "planned"))
+    data = {"pods": [_extend_result(one) for one in extended]}
+    result = Result(changed=bool(diff), data=data, diff=diff)
+    raise_failures([one.error for one in extended], result, what="Extending", each="debuggers")
+    return result
+
+
+def _extend_result(one: Extended) -> dict[str, Any]:
+    until = one.until if one.until is not None else one.entry.expires_at
+    return {
+        **pod_result(one.target),
+        "action": one.action,
+        "changed": one.action in ("extended", "planned"),
+        "debugger": one.entry.name,
+        "entry": entry_result(replace(one.entry, expires_at=until)),
+        "exec_command": exec_command(one.target.namespace, one.target.name, one.entry),
+        "error": one.error.msg if one.error else None,
+    }
+
+
+def _extend_diff(one: Extended) -> dict[str, Any]:
+    header = f"{one.target.ref} {one.entry.name}"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": {"expires_at": entry_result(one.entry)["expires_at"]},
+        "after": {"expires_at": _extend_result(one)["entry"]["expires_at"]},
+    }
 
 
 def _chosen_entries(target: Target, names: tuple[str, ...], owner: str) -> list[Entry]:

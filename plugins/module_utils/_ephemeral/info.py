@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import entries
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import (
     entry_result,
+    exec_command,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     SELECT_SPEC,
@@ -83,7 +84,10 @@ def _pod_item(pod: Mapping[str, Any], params: Params) -> dict[str, Any]:
         "node": pod["spec"].get("nodeName"),
         "phase": status.get("phase"),
         "ephemeral_containers": [
-            entry_result(entry)
+            {
+                **entry_result(entry),
+                "exec_command": exec_command(metadata["namespace"], metadata["name"], entry),
+            }
             for entry in entries(pod)
             if (not wanted or entry.state in wanted)
             and (entry.managed or not params["managed_only"])

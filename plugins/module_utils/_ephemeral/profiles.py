@@ -28,7 +28,7 @@ MARK_PREFIX = "KUBEDEBUG_"
 
 # The lists that strategic merge joins, with the key that tells their items apart; all other lists
 # are replaced. Source: patchStrategy and patchMergeKey in k8s.io/api/core/v1/types.go
-_MERGED_LISTS = {"env": "name", "volumeMounts": "mountPath"}
+_MERGED_LISTS = {"env": "name", "volumeMounts": "mountPath", "ports": "containerPort"}
 
 # What a partial container may set: the API's own list for ephemeral containers
 # (kubernetes, pkg/apis/core/validation/validation.go, allowedEphemeralContainerFields) without what

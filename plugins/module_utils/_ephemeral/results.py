@@ -19,7 +19,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import Result
 
-__all__ = ["entry_result", "pod_result", "raise_failures", "session_diff", "session_result"]
+__all__ = [
+    "entry_result",
+    "exec_command",
+    "pod_result",
+    "raise_failures",
+    "session_diff",
+    "session_result",
+]
 
 _MOST_REASONS = 3
 
@@ -79,16 +86,16 @@ def session_result(session: Session) -> dict[str, Any]:
         "changed": session.changed,
         "debugger": session.debugger,
         "entry": entry_result(session.entry) if session.entry is not None else None,
-        "exec_command": exec_command(session.target, session.entry),
+        "exec_command": exec_command(session.target.namespace, session.target.name, session.entry),
         "error": session.error.msg if session.error is not None else None,
     }
 
 
-def exec_command(target: Target, entry: Entry | None) -> str | None:
+def exec_command(namespace: str, pod: str, entry: Entry | None) -> str | None:
     """The line with which a person goes on by hand; None where nothing runs to go on in."""
     if entry is None or entry.state != "running":
         return None
-    argv = ["kubectl", "exec", "-it", "-n", target.namespace, target.name, "-c", entry.name]
+    argv = ["kubectl", "exec", "-it", "-n", namespace, pod, "-c", entry.name]
     return shlex.join([*argv, "--", "sh"])
 
 

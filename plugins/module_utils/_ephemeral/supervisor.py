@@ -25,6 +25,8 @@ from __future__ import annotations
 import textwrap
 
 __all__ = [
+    "EXTENDER",
+    "EXTEND_NAME",
     "KILLER",
     "KILL_NAME",
     "RUNNER",
@@ -41,6 +43,7 @@ __all__ = [
 SUPERVISOR_NAME = "kubedebug-supervisor"
 STOP_NAME = "kubedebug-stop"
 RUN_NAME = "kubedebug-run"
+EXTEND_NAME = "kubedebug-extend"
 KILL_NAME = "kubedebug-kill"
 
 # The exit code of a command that was ended since its time was over, as of coreutils' timeout.
@@ -72,6 +75,36 @@ _COMMON = r"""
         else sleep 1; napped=$((napped + 10)); fi
     }
     send() { for pid in $list; do kill "-$1" "$pid" 2>/dev/null; done; }
+"""
+
+# marked PID WORD: whether a process of this container has the word in its environment, which is in
+# $line then. No tool reads that: a shell's read leaves NULs out, where busybox's grep would stop at
+# the first.
+_MARKED = r"""
+    marked() {
+        [ "/proc/$1/ns/mnt" -ef "/proc/$$/ns/mnt" ] || return 1
+        {
+            while read -r line || [ "$line" ]; do
+                case $line in *"$2"*) return 0 ;; esac
+            done <"/proc/$1/environ"
+        } 2>/dev/null
+        return 1
+    }
+"""
+
+# extended: whether somebody has extended the lifetime (EXTENDER), and in $until up to when.
+_EXTENDED = r"""
+    extended() {
+        until=0
+        for pid in /proc/[0-9]*; do
+            pid=${pid#/proc/}
+            marked "$pid" KUBEDEBUG_UNTIL= || continue
+            line=${line##*KUBEDEBUG_UNTIL=}
+            line=${line%%[!0-9]*}
+            [ "${line:-0}" -gt "$until" ] && until=$line
+        done
+        [ "$until" -gt 0 ]
+    }
 """
 
 # mine: puts the living processes of this container into $list, but for this process and $$.
@@ -146,17 +179,23 @@ _SUPERVISOR = r"""
         wait
         exit "${1:-$rc}"
     }
+    pass() {
+        sleep "$left" </dev/null &
+        wait "$!"
+        while extended; do
+            sleep 2 </dev/null &
+            wait "$!"
+        done
+    }
     clock() {
         exec </dev/null >/dev/null 2>&1 3<&-
         trap 'kill -KILL "$!"; wait; exit 0' TERM
-        sleep "$left" &
-        wait "$!"
+        pass
         trap '' TERM
     }
     if [ $# -eq 0 ]; then
         trap 'finish 0' TERM INT HUP
-        sleep "$left" </dev/null &
-        wait "$!"
+        pass
         say "$over"
         finish 0
     fi
@@ -182,21 +221,59 @@ _SUPERVISOR = r"""
     finish "$?"
 """
 
-SUPERVISOR = script(_COMMON, _CONTAINER, _SUPERVISOR)
+SUPERVISOR = script(_COMMON, _MARKED, _EXTENDED, _CONTAINER, _SUPERVISOR)
 """``sh -c SUPERVISOR kubedebug-supervisor [ARGV...]``: a debugger's main process.
 
 Reads KUBEDEBUG_EXPIRES_AT (epoch, seconds) and KUBEDEBUG_LIFETIME (seconds). Without ARGV it waits
 for the end of the lifetime, exit code 0; with ARGV it gives that command's exit code, or 124 when
-the lifetime ended it. After the lifetime it runs nothing: a kubelet whose runtime has lost a
-finished ephemeral container runs it again (kubernetes/kubernetes#124176). At TERM, INT or HUP, and
-at the end of its own command, it ends all processes of the container: TERM, after 5 s HUP, KILL.
+the lifetime ended it. A lifetime that EXTENDER has extended goes on until that is over, too. After
+it nothing is run: a kubelet whose runtime has lost a finished ephemeral container runs it again
+(kubernetes/kubernetes#124176). At TERM, INT or HUP, and at the end of its own command, it ends all
+processes of the container: TERM, after 5 s HUP, KILL.
+"""
+
+EXTENDER = script(
+    _COMMON,
+    _MARKED,
+    _EXTENDED,
+    r"""
+    now=$(date +%s 2>/dev/null)
+    case ${now:-x}${KUBEDEBUG_EXPIRES_AT:-x} in
+        *[!0-9]*) echo clockless; exit 0 ;;
+    esac
+    wanted=$((now + $1)) enough=$((now + $1 - $1 / 10))
+    extended
+    [ "$KUBEDEBUG_EXPIRES_AT" -gt "$until" ] && until=$KUBEDEBUG_EXPIRES_AT
+    if [ "$until" -ge "$enough" ]; then
+        echo "kept $until"
+        exit 0
+    fi
+    [ "$2" ] && { echo "planned $wanted"; exit 0; }
+    KUBEDEBUG_UNTIL=$wanted
+    export KUBEDEBUG_UNTIL
+    echo "extended $wanted"
+    exec sleep "$1" </dev/null >/dev/null 2>&1
+    """,
+)
+"""``sh -c EXTENDER kubedebug-extend SECONDS [check]``: let the debugger stay for SECONDS from now.
+
+The environment of a container cannot be changed, so what the supervisor sees is this process, which
+stays until that time. Says ``extended EPOCH``, or ``kept EPOCH`` where the debugger stays for nine
+tenths of it anyway; with `check` ``planned EPOCH`` and does nothing. ``clockless`` where the image
+has no `date`, or the debugger no lifetime. The caller hangs up when it has read the line.
 """
 
 STOPPER = script(
     _COMMON,
+    _MARKED,
+    _EXTENDED,
     _CONTAINER,
     r"""
     me=$$
+    if [ "$2" ] && extended; then
+        echo "extended $until"
+        exit 3
+    fi
     trap 'exit 0' TERM
     end_all "$(($1 * 10))"
     mine
@@ -206,7 +283,9 @@ STOPPER = script(
     [ -z "$list" ]
     """,
 )
-"""``sh -c STOPPER kubedebug-stop SECONDS``: end the processes of the container it is run in.
+"""``sh -c STOPPER kubedebug-stop SECONDS [spare]``: end the processes of the container it runs in.
+
+With `spare`, one whose lifetime was extended is left alone: ``extended EPOCH``, exit code 3.
 
 TERM, after SECONDS HUP (which interactive shells heed), a second later KILL. Prints ``PID NAME`` of
 what is left, exit code 1 if anything is: the first process of an own PID namespace can't be killed
@@ -215,18 +294,8 @@ code 0) or by the runtime (137, or no exit code at all).
 """
 
 # hit: puts into $list the living processes of one run: those below the runner ($1), those of its
-# session, if it leads one, and those of this container whose environment has the token. No tool
-# reads that: a shell's read leaves NULs out, where busybox's grep would stop at the first.
+# session, if it leads one, and those of this container whose environment has the token.
 _RUN = r"""
-    marked() {
-        [ "/proc/$1/ns/mnt" -ef "/proc/$$/ns/mnt" ] || return 1
-        {
-            while read -r line || [ "$line" ]; do
-                case $line in *"KUBEDEBUG_RUN=$token"*) return 0 ;; esac
-            done <"/proc/$1/environ"
-        } 2>/dev/null
-        return 1
-    }
     below() {
         [ "$2" ] || return 1
         [ "$session" = "$leader" ] && return 0
@@ -245,7 +314,7 @@ _RUN = r"""
             case $pid in 1 | "$$" | "$me") continue ;; esac
             look "$pid" || continue
             case $state in [ZXx]) continue ;; esac
-            if below "$pid" "$1" || marked "$pid"; then list="$list $pid"; fi
+            if below "$pid" "$1" || marked "$pid" "KUBEDEBUG_RUN=$token"; then list="$list $pid"; fi
         done
         [ "$list" ]
     }
@@ -271,6 +340,7 @@ _RUN = r"""
 # for it then, or for the runner to say that the command has ended.
 RUNNER = script(
     _COMMON,
+    _MARKED,
     _RUN,
     r"""
     limit=$1 token=$2
@@ -312,6 +382,7 @@ KUBEDEBUG_RUN.
 
 KILLER = script(
     _COMMON,
+    _MARKED,
     _RUN,
     r"""
     me=$$ token=$1

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import (
+    EXTENDER,
     STOPPER,
     SUPERVISOR,
 )
@@ -340,3 +342,73 @@ def test_stopper_says_what_is_left(shell: list[str], own_pid_namespace: list[str
         [*own_pid_namespace, "sh", "-c", script, "sh", *stopper], dict(os.environ)
     )
     assert (rc, stdout) == (1, "1 sh\nrc 1\n")
+
+
+# --- a lifetime that is extended ---
+
+
+def _extend(shell: list[str], seconds: str, *, left: str, check: str = "") -> str:
+    """A script that has a supervisor of one second, extends it, and says when it ended."""
+    supervisor, extender = _argv(shell), [*shell, "-c", EXTENDER, "kubedebug-extend"]
+    return f"""
+        import os, subprocess, sys, time
+        env = {{**os.environ, "KUBEDEBUG_LIFETIME": "2",
+               "KUBEDEBUG_EXPIRES_AT": str(int(time.time()) + {left})}}
+        main = subprocess.Popen({supervisor!r}, env=env)
+        begin = time.time()
+        asked = subprocess.Popen({[*extender, seconds, check]!r}, env=env, stdout=subprocess.PIPE)
+        word, until = asked.stdout.readline().decode().split()
+        code = main.wait(60)
+        print(word, code, main.returncode, int(time.time() >= min(int(until), begin + {seconds})),
+              asked.poll() is None, flush=True)
+        asked.kill()
+    """
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "check", "expected"),
+    [
+        # The process that extends is ended with the container, before its own time where it began.
+        pytest.param("6", "2", "", "extended 0 0 1 False", id="extended"),
+        pytest.param("600", "2", "check", "planned 0 0 0 False", id="check-mode"),
+        pytest.param("600", "1000", "", "kept 0 0 0 False", id="long-enough"),
+    ],
+)
+def test_a_lifetime_is_extended(
+    *,
+    shell: list[str],
+    own_pid_namespace: list[str],
+    seconds: str,
+    left: str,
+    check: str,
+    expected: str,
+) -> None:
+    program = textwrap.dedent(_extend(shell, seconds, left=left, check=check))
+    rc, stdout, _err = _run([*own_pid_namespace, sys.executable, "-c", program], dict(os.environ))
+    assert (rc, stdout.strip()) == (0, expected)
+
+
+def test_an_extended_debugger_is_spared(shell: list[str], own_pid_namespace: list[str]) -> None:
+    extender = [*shell, "-c", EXTENDER, "kubedebug-extend", "600"]
+    stopper = [*shell, "-c", STOPPER, "kubedebug-stop", "0"]
+    program = f"""
+import os, subprocess
+env = {{**os.environ, "KUBEDEBUG_EXPIRES_AT": "1000"}}
+asked = subprocess.Popen({extender!r}, env=env, stdout=subprocess.PIPE)
+until = asked.stdout.readline().split()[1]
+spared = subprocess.run({[*stopper, "spare"]!r}, capture_output=True)
+print(spared.returncode, spared.stdout.split() == [b"extended", until], asked.poll())
+subprocess.run({stopper!r}, capture_output=True)
+print(asked.wait(60))
+"""
+    rc, stdout, _err = _run([*own_pid_namespace, sys.executable, "-c", program], dict(os.environ))
+    assert (rc, stdout) == (0, "3 True None\n-15\n")
+
+
+def test_without_a_clock_nothing_is_extended(own_pid_namespace: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
+    argv = ["sh", "-c", EXTENDER, "kubedebug-extend", "600"]
+    unshare = str(shutil.which(own_pid_namespace[0]))
+    environ = {"PATH": str(tmp_path), "KUBEDEBUG_EXPIRES_AT": "1000"}
+    got = _run([unshare, *own_pid_namespace[1:], *argv], environ)
+    assert got[:2] == (0, "clockless\n")
