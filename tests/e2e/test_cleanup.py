@@ -49,6 +49,10 @@ def _args(space: Space, state: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def _task(name: str, args: dict[str, Any], **keywords: Any) -> dict[str, Any]:
+    return {"name": name, "kubedebug.core.debug_cleanup": args, **keywords}
+
+
 def _members(space: Space, app: str, count: int) -> list[str]:
     """The names of a workload's pods, once all of them are ready."""
     kind = space.kubectl("get", "deployment,statefulset", "-o", "name").split()
@@ -77,7 +81,7 @@ def _finished(space: Space, name: str, *, owner: str | None = "alice") -> dict[s
 
 
 def _running(space: Space, name: str, **keywords: Any) -> dict[str, Any]:
-    # Beside the application's first process, since the first one of all takes no signal from inside.
+    # Beside the application's first process; the first one of all takes no signal from inside.
     return entry(name, space.cluster.toolbox, "sleep", "600", target="web", **keywords)
 
 
@@ -111,11 +115,18 @@ def test_a_mess_half_of_which_is_not_ours(space: Space, play: Playbooks, tmp_pat
         space.wait(f"pod/{pod}", "condition=Ready")
 
     args = _args(space, "recycled", evidence_dir=str(tmp_path / "kept"), metrics_file=str(metrics))
-    report = play.task("debug_cleanup", {**args, "state": "reported"})
-    check = play.task("debug_cleanup", args, "--check", "--diff")
     before = _state_of(space)
-    real = play.task("debug_cleanup", args, "--diff")
-    again = play.task("debug_cleanup", args)
+    run = play.play(
+        play.write(
+            [
+                _task("Report", {**args, "state": "reported"}),
+                _task("Check", args, check_mode=True, diff=True),
+                _task("Real", args, diff=True),
+                _task("Again", args),
+            ]
+        )
+    )
+    report, check, real, again = (run.task(each) for each in ("Report", "Check", "Real", "Again"))
 
     acted = {
         (first, "done"): ("recycle", "finished", "done"),
@@ -151,9 +162,9 @@ def test_a_mess_half_of_which_is_not_ours(space: Space, play: Playbooks, tmp_pat
 
 
 def _state_of(space: Space) -> dict[str, str]:
-    """UIDs of the pods and Jobs by their names."""
-    found = space.cluster.get("pods,jobs", "-n", space.name)["items"]
-    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in found}
+    """UIDs of the pods and Jobs by their names, but for those that are about to go."""
+    found = [each["metadata"] for each in space.cluster.get("pods,jobs", "-n", space.name)["items"]]
+    return {each["name"]: each["uid"] for each in found if "deletionTimestamp" not in each}
 
 
 def _check_what_is_there(space: Space, before: dict[str, str], replaced: str) -> None:
@@ -204,10 +215,17 @@ def test_what_is_not_ours_when_the_task_says_so(space: Space, play: Playbooks) -
     settled(space, "bare", "debugger-bcdfg", "debugger-cdfgh", state="running")
     args = _args(space, "stopped", in_use="stop")
 
-    own = play.task("debug_cleanup", args)
-    busy = play.task("debug_cleanup", {**args, "ownership": "any", "in_use": "keep"})
     chosen = "tool == 'kubectl debug' && container == 'debugger-bcdfg'"
-    named = play.task("debug_cleanup", {**args, "where": chosen})
+    run = play.play(
+        play.write(
+            [
+                _task("Own", args),
+                _task("Busy", {**args, "ownership": "any", "in_use": "keep"}),
+                _task("Named", {**args, "where": chosen}),
+            ]
+        )
+    )
+    own, busy, named = (run.task(each) for each in ("Own", "Busy", "Named"))
 
     assert {each["code"] for each in own["findings"]} == {"not_ours"}
     assert {each["code"] for each in busy["findings"]} == {"in_use"}
@@ -310,6 +328,7 @@ def test_the_first_harm_ends_the_run(space: Space, play: Playbooks) -> None:
     assert "The cleanup failed in part" in failed.msg
     assert re.search(r"the new pod frail-\S+ (crashes|cannot start)", failed.msg), failed.msg
     assert [_told(failed)[pod, "done"][2] for pod in pods] == ["failed", "left"]
+    assert failed["changed"] is True
     now = _state_of(space)
     assert [now.get(pod) == before[pod] for pod in pods] == [False, True]
 
@@ -357,9 +376,15 @@ def test_a_bound_on_an_accident_and_bad_input(space: Space, play: Playbooks) -> 
     plant(space, "bare", _running(space, "one"), _running(space, "two"))
     settled(space, "bare", "one", "two", state="running")
 
-    bound = play.task("debug_cleanup", _args(space, "stopped", max_actions=1), ok=False)
-    nowhere = play.task("debug_cleanup", {"namespaces": ["kd-there-is-none"]}, ok=False)
-    metrics = play.task("debug_cleanup", _args(space, "reported", metrics_file="/tmp/x"), ok=False)
+    tasks = {
+        "Bound": _args(space, "stopped", max_actions=1),
+        "Nowhere": _args(space, "reported", namespaces=["kd-there-is-none"]),
+        "Metrics": _args(space, "reported", metrics_file="/tmp/x"),
+    }
+    run = play.play(
+        play.write([_task(name, args, ignore_errors=True) for name, args in tasks.items()])
+    )
+    bound, nowhere, metrics = (run.task(each) for each in tasks)
 
     assert "more than max_actions=1" in bound.msg
     assert all("running" in state for state in space.states("bare").values())

@@ -66,6 +66,10 @@ class Left(DebugError):
     """What was found does not allow the action any more."""
 
 
+class Unfinished(DebugError):
+    """Something was removed, and does not go."""
+
+
 class Halt:
     """The first reason not to begin anything further, for all threads."""
 
@@ -133,7 +137,10 @@ def attempt(run: Run, decisions: Sequence[Decision], work: Callable[[], str]) ->
         text = error.msg
         ref = decisions[0].finding.ref
         text = text if f"{decisions[0].finding.namespace}/" in text else f"{ref}: {text}"
-        return [Outcome(decision=each, status="failed", error=text) for each in decisions]
+        acted = isinstance(error, Unfinished)
+        return [
+            Outcome(decision=each, status="failed", error=text, acted=acted) for each in decisions
+        ]
     return [Outcome(decision=each, status="done", evidence=saved or None) for each in decisions]
 
 
@@ -324,7 +331,7 @@ def _wait_gone(run: Run, base: str, finding: Finding, pods: Sequence[Mapping[str
                 return
     finalizers = sorted({name for uid in waiting for name in held.get(uid, [])})
     reason = f", since a finalizer holds it ({', '.join(finalizers)})" if finalizers else ""
-    raise DebugError(
+    raise Unfinished(
         f"{', '.join(sorted(waiting.values()))} was deleted but is still there after {seconds:g} s"
         f"{reason}. Look at it with kubectl describe, or raise wait_timeout."
     )

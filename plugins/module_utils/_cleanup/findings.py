@@ -121,13 +121,13 @@ def _entries(pod: Mapping[str, Any]) -> Iterator[Finding]:
             tool=entry.tool,
             managed=entry.managed,
             identity=_mark(entry.identity),
-            owner=entry.owner,
+            owner=entry.owner if entry.managed else None,
             reason_given=entry.reason_text,
             ticket=entry.ticket,
             node=pod["spec"].get("nodeName"),
             started=epoch(entry.started_at),
             finished=epoch(entry.finished_at),
-            expires=entry.expires_at,
+            expires=entry.expires_at if entry.managed else None,
             labels=host.labels,
             host=host,
             entry=entry,
@@ -211,7 +211,8 @@ def _marked(
 ) -> Finding:
     """A whole object, with its marks; its expiry is the mark, or else what the API enforces."""
     metadata = item["metadata"]
-    marks = metadata.get("annotations") or {}
+    # A mark on what is not ours is a coincidence, or a copy of one.
+    marks = (metadata.get("annotations") or {}) if tool == "kubedebug" else {}
     containers: Sequence[Mapping[str, Any]] = spec.get("containers") or ()
     expires = _moment(marks.get(f"{PREFIX}expires-at"))
     if expires is None and deadline and started is not None:

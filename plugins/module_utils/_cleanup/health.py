@@ -62,7 +62,9 @@ def settle(halt: Halt, outcomes: Sequence[Outcome], wait: Callable[[], None]) ->
     except DebugError as error:
         halt.because(f"{error.msg.rstrip('.')}; nothing else was begun after that.")
         return [
-            replace(each, status="failed", error=error.msg) if each.status == "done" else each
+            replace(each, status="failed", error=error.msg, acted=True)
+            if each.status == "done"
+            else each
             for each in outcomes
         ]
     return list(outcomes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model import (
@@ -58,7 +59,7 @@ def exposition(outcomes: Sequence[Outcome], *, now: float, owners: int, failed: 
     A label for each owner that anybody can choose would let a cluster's users fill the memory of
     its Prometheus.
     """
-    findings = [each.decision.finding for each in outcomes]
+    findings = _remaining(outcomes)
     busiest = Counter(_owner(each) for each in findings)
     kept = {name for name, _number in sorted(busiest.items(), key=_by_number)[:owners]}
     series = Counter(
@@ -80,7 +81,7 @@ def exposition(outcomes: Sequence[Outcome], *, now: float, owners: int, failed: 
         [
             *_metric(
                 "kubedebug_leftovers",
-                "What debugging has left in the cluster, by kind, state and owner.",
+                "What debugging has left after the last cleanup, by kind, state and owner.",
                 (
                     ({"kind": kind, "state": state, "owner": owner}, number)
                     for (kind, state, owner), number in sorted(series.items())
@@ -116,6 +117,17 @@ def exposition(outcomes: Sequence[Outcome], *, now: float, owners: int, failed: 
             ),
         ]
     )
+
+
+def _remaining(outcomes: Iterable[Outcome]) -> list[Finding]:
+    """What is there after the cleanup: this is what an alert is about."""
+    found = []
+    for each in outcomes:
+        if each.status in ("done", "gone") and each.decision.action == "stop":
+            found.append(replace(each.decision.finding, state="finished"))
+        elif each.status not in ("done", "gone"):
+            found.append(each.decision.finding)
+    return found
 
 
 def _by_number(item: tuple[str, int]) -> tuple[int, str]:

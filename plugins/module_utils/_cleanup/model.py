@@ -180,18 +180,22 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a decision; ``evidence`` is the folder where it was saved."""
+    """What became of a decision; ``evidence`` is the folder where it was saved.
+
+    ``acted`` is a failure after something had been removed.
+    """
 
     decision: Decision
     status: Status
     note: str = ""
     error: str | None = None
     evidence: str | None = None
+    acted: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether something was done, or would be."""
-        return self.status in ("planned", "done")
+        return self.acted or self.status in ("planned", "done")
 
 
 def owner_of(item: Mapping[str, Any]) -> Owner | None:

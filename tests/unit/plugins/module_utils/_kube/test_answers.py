@@ -65,6 +65,23 @@ def test_the_items_with_the_mark(
     assert found == [pod for pod in pods if pod["metadata"]["name"] in expected]
 
 
+@pytest.mark.parametrize("layout", [{"ensure_ascii": False}, {"sort_keys": True}])
+def test_the_items_with_one_of_several_marks(layout: dict[str, Any]) -> None:
+    """Also where an item has both, and where one comes late or never."""
+    pods = [
+        _pod("a", label="second"),
+        _pod("b"),
+        _pod("c", entries=True, label="second"),
+        _pod("d", entries=True),
+        _pod("e"),
+        _pod("f", label="second"),
+    ]
+
+    found = marked_items(_page(*pods, **layout), _MARK, b'"label":"second"', b'"never"')
+
+    assert [item["metadata"]["name"] for item in found] == ["a", "c", "d", "f"]
+
+
 def test_items_without_the_mark_are_not_parsed() -> None:
     page = _page(_pod("a"), _pod("b", entries=True)).replace(b'"name":"web"', b"not json", 1)
 
