@@ -12,6 +12,7 @@ from typing import Any
 _KEYS = (
     "changed", "failed", "msg", "pods", "diff", "result", "warnings", "skipped",
     "objects", "rules", "kubeconfig", "text", "outcome", "problems", "files",
+    "findings",
 )  # fmt: skip
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _NAME = re.compile(r"kubedebug-[0-9a-f]{10}(-\d+)?")
@@ -21,7 +22,7 @@ _HASH = re.compile(r"\b[0-9a-f]{10}\b")
 _MEASURED = {
     "avg", "bytes_from_pod", "bytes_to_pod", "debugger", "duration", "ends_with_playbook",
     "exec_command", "identity", "jitter", "local_port", "max", "min", "p50", "p90", "p99", "pid",
-    "resolved", "samples", "serviceAccountUID", "stddev", "uid",
+    "resolved", "samples", "serviceAccountUID", "stddev", "uid", "why",
 }  # fmt: skip
 
 
