@@ -60,9 +60,11 @@ options:
         holder is root on the nodes.
       - V(forward) is to connect to ports of pods.
       - V(cleanup) is to find and remove what debugging left behind.
+      - V(copies) is to make and delete copies of pods, V(nodes) to make and delete pods that debug
+        a node. Whoever may create pods is, as far as Pod Security allows, root on the nodes.
     type: list
     elements: str
-    choices: [info, workloads, debug, agent, forward, cleanup]
+    choices: [info, workloads, debug, agent, forward, cleanup, copies, nodes]
     default: [workloads, debug]
   scope:
     description:

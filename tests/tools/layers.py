@@ -62,6 +62,7 @@ PURE = frozenset(
     {
         "application.py",
         "blocks.py",
+        "captures.py",
         "budgets.py",
         "choose.py",
         "clock.py",
@@ -78,6 +79,7 @@ PURE = frozenset(
         "packets.py",
         "page.py",
         "pcapng.py",
+        "place.py",
         "phrases.py",
         "plan.py",
         "policy.py",
@@ -223,6 +225,9 @@ def project(path: str, module: str) -> str:
     if kind == "modules":
         ok = within(target, "_shell") or is_use_case(module)
         return "" if ok else "a module imports its use case and _shell, nothing else"
+    if kind == "connection":
+        ok = within(target, "_connection", "_kube.errors", "_kube.auth", "_options")
+        return "" if ok else "a connection is options, translation and display around _connection"
     if kind == "action":
         ok = within(module, "plugin_utils._action") or is_use_case(module)
         return "" if ok else "an action imports its use case and the base, nothing else"

@@ -18,7 +18,9 @@ from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = ["CAPABILITIES", "CAPABILITY_NAMES", "Capability", "CapabilityName", "Grant", "rules"]
 
-CapabilityName: TypeAlias = Literal["info", "workloads", "debug", "agent", "forward", "cleanup"]
+CapabilityName: TypeAlias = Literal[
+    "info", "workloads", "debug", "agent", "forward", "cleanup", "copies", "nodes"
+]
 CAPABILITY_NAMES: tuple[CapabilityName, ...] = get_args(CapabilityName)
 
 
@@ -43,6 +45,18 @@ class Capability:
 
 _READ_PODS = Grant(
     group="", resources=("pods",), verbs=("get", "list"), why="find the pods that are meant"
+)
+
+_MAKE_PODS = (
+    _READ_PODS,
+    Grant(
+        group="",
+        resources=("pods",),
+        verbs=("create", "delete", "watch"),
+        why="make a pod, wait until it runs, and delete it; whoever may create pods can use the "
+        "namespace's secrets and service accounts and, as far as Pod Security allows, the nodes",
+    ),
+    Grant(group="", resources=("pods/log",), verbs=("get",), why="show why one has failed"),
 )
 
 CAPABILITIES: dict[CapabilityName, Capability] = {
@@ -228,6 +242,16 @@ CAPABILITIES: dict[CapabilityName, Capability] = {
                 why="see what a disruption budget allows",
             ),
         ),
+    ),
+    "copies": Capability(
+        purpose="Make and delete copies of pods to debug in",
+        modules=("pod_copy",),
+        grants=_MAKE_PODS,
+    ),
+    "nodes": Capability(
+        purpose="Make and delete pods that debug a node",
+        modules=("node_debugger",),
+        grants=_MAKE_PODS,
     ),
 }
 

@@ -166,8 +166,8 @@ class Link:
             raise _opening().explained(self.client, seat, error) from error
         except ExecStartFailed as error:
             raise ExecError(
-                f"{seat.ref}: nothing can be run here, because the image has no sh: {error.msg} "
-                "Set kubedebug_image to one that has."
+                f"{error.msg} Nothing can be run where there is no sh: set kubedebug_image to "
+                "an image that has one."
             ) from error
         self._proven = True
         return result

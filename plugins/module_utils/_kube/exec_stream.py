@@ -59,7 +59,10 @@ _NEEDS_V5 = (
     "The API server cannot end a command's standard input: that needs Kubernetes 1.30 or later. "
     "Leave stdin out."
 )
-_NO_CONTAINER = re.compile(r"container not found|container .* is not running", re.IGNORECASE)
+_NO_CONTAINER = re.compile(
+    r"container not found|container .* is not running|container \S+ is not valid for pod",
+    re.IGNORECASE,
+)
 
 
 class ExecStream:
