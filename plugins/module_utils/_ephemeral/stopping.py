@@ -12,15 +12,18 @@ process namespace PID 1 is the application.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
     Entry,
     entries,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import STOPPER
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.supervisor import (
+    STOP_NAME,
+    STOPPER,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
     Waited,
     wait_for_entries,
@@ -43,13 +46,22 @@ _OUTPUT_LIMIT = 4096
 _EXEC_SLACK = 15.0
 
 
+# The end of a stopper that has found a lifetime that was extended.
+_SPARED = 3
+_UNTIL = re.compile(rb"extended ([0-9]{9,11})\n")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """A debugger that was signalled: how it ended, or why it did not."""
+    """A debugger that was signalled: how it ended, or why it did not.
+
+    ``extended_until`` (epoch, s) is set where it was left alone, since somebody has extended it.
+    """
 
     target: Target
     entry: Entry
     error: DebugError | None = None
+    extended_until: float | None = None
 
 
 def stop_debuggers(
@@ -59,19 +71,25 @@ def stop_debuggers(
     grace: int,
     timeout: float,
     concurrency: int,
+    spare_extended: bool = False,
 ) -> list[Stopped]:
     """Signal each debugger, wait *grace* seconds before the harder signal, and verify the end.
 
-    *timeout* bounds the verification, in seconds.
+    *timeout* bounds the verification, in seconds. With *spare_extended*, one whose lifetime was
+    extended is left alone, which only the debugger itself knows.
     """
     signalled = fan_out(
-        lambda pair: _signal(client, pair[0], pair[1], grace), running, limit=concurrency
+        lambda pair: _signal(client, pair[0], pair[1], grace, spare=spare_extended),
+        running,
+        limit=concurrency,
     )
     refused = {
         index: outcome.error for index, outcome in enumerate(signalled) if outcome.error is not None
     }
-    # A pod that is gone before the watch begins never shows up in it.
-    verify = [index for index, outcome in enumerate(signalled) if outcome.value]
+    spared = {index: outcome.value for index, outcome in enumerate(signalled) if outcome.value}
+    verify = [
+        index for index in range(len(running)) if index not in refused and index not in spared
+    ]
     waited = wait_for_entries(
         client,
         [(running[index][0], running[index][1].name) for index in verify],
@@ -81,9 +99,14 @@ def stop_debuggers(
     )
     ended = dict(zip(verify, waited, strict=True))
     return [
-        Stopped(target=target, entry=entry, error=refused[index])
-        if index in refused
-        else _stopped(target, entry, ended.get(index, Waited()))
+        _stopped(target, entry, ended[index])
+        if index in ended
+        else Stopped(
+            target=target,
+            entry=entry,
+            error=refused.get(index),
+            extended_until=spared.get(index),
+        )
         for index, (target, entry) in enumerate(running)
     ]
 
@@ -96,52 +119,53 @@ def _stopped(target: Target, entry: Entry, waited: Waited) -> Stopped:
     return Stopped(target=target, entry=last, error=waited.error)
 
 
-def _signal(client: Client, target: Target, entry: Entry, grace: int) -> bool:
+def _signal(
+    client: Client, target: Target, entry: Entry, grace: int, *, spare: bool
+) -> float | None:
     """Signal a debugger, and once more where the connection broke while it runs on.
 
-    False when the pod is gone, and the debugger with it.
+    Whether it has ended is for the watch to say. Returns until when it is extended, where it is
+    spared for that.
     """
+    argv = ["sh", "-c", STOPPER, STOP_NAME, str(grace), "spare" if spare else ""]
     for repeated in (False, True):
         try:
-            kube_exec.run(
+            ran = kube_exec.run(
                 client,
                 namespace=target.namespace,
                 pod=target.name,
                 container=entry.name,
-                argv=["sh", "-c", STOPPER, "kubedebug-stop", str(grace)],
+                argv=argv,
                 timeout=grace + _EXEC_SLACK,
                 max_output=_OUTPUT_LIMIT,
             )
         except ExecInterrupted:
             # The connection goes down together with the container that it was opened in, or by
             # itself and before the signal was sent, which does no harm a second time.
-            pod = _pod(client, target)
-            if pod is None or not _runs(pod, entry.name):
-                return pod is not None
+            if not _runs(client, target, entry.name):
+                return None
         except ExecStartFailed as error:
             if repeated:
-                return True
+                return None
             raise DebugError(
                 f"{target.ref}: debugger {entry.name} cannot be stopped, because its image "
                 f"{entry.image} has no sh to send a signal with ({error.msg}). It ends by itself "
                 "or with the pod."
             ) from error
         except (ExecError, NotFound):
-            # Whether the debugger has ended is for the watch to say.
-            return _pod(client, target) is not None
+            return None
         else:
-            return True
-    return True
+            until = _UNTIL.fullmatch(ran.stdout) if ran.rc == _SPARED else None
+            return float(until[1]) if until is not None else None
+    return None
 
 
-def _pod(client: Client, target: Target) -> Mapping[str, Any] | None:
-    """The pod as it is now; None where it is gone, also where another one has its name."""
+def _runs(client: Client, target: Target, name: str) -> bool:
+    """Whether the debugger runs by now; not where its pod is gone, or another one has its name."""
     try:
         pod = client.get(target.path)
     except NotFound:
-        return None
-    return pod if pod["metadata"]["uid"] == target.uid else None
-
-
-def _runs(pod: Mapping[str, Any], name: str) -> bool:
-    return any(each.name == name and each.state == "running" for each in entries(pod))
+        return False
+    return pod["metadata"]["uid"] == target.uid and any(
+        each.name == name and each.state == "running" for each in entries(pod)
+    )

@@ -68,7 +68,7 @@ def test_signal_goes_to_the_debugger(cluster: Cluster, monkeypatch: pytest.Monke
     execs = Exec(result()).install(monkeypatch)
     stopped = stop_one(cluster, ended(143))
     (call,) = execs.calls
-    assert call["argv"] == ["sh", "-c", STOPPER, "kubedebug-stop", "7"]
+    assert call["argv"] == ["sh", "-c", STOPPER, "kubedebug-stop", "7", ""]
     assert (call["namespace"], call["pod"], call["container"]) == ("shop", "web-0", "dbg")
     assert call["timeout"] > 7
     assert stopped.error is None
@@ -159,12 +159,35 @@ def test_refusals_and_ends_keep_the_order(
 def test_debugger_is_gone_with_its_pod(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, signal: End, successor: list[Json]
 ) -> None:
-    """A pod that was deleted before the watch began is in no list, and in no event."""
+    """A pod that was deleted before the watch began is in no list, which tells of its end."""
     execs = Exec(signal).install(monkeypatch)
     cluster.add(*successor)
     (stopped,) = stop(cluster, target(make_pod("web-0", make_entry("dbg", RUNNING))), timeout=1.0)
     assert (stopped.error, stopped.entry.state, len(execs.calls)) == (None, "finished", 1)
-    assert cluster.lists() == []
+    assert len(cluster.lists()) == 1
+
+
+@pytest.mark.parametrize(
+    ("rc", "said", "until"),
+    [
+        pytest.param(3, b"extended 1900000000\n", 1_900_000_000.0, id="extended"),
+        pytest.param(3, b"extended \x1b[2J\n", None, id="says-something-else"),
+        pytest.param(1, b"extended 1900000000\n", None, id="ends-otherwise"),
+    ],
+)
+def test_debugger_that_was_extended_is_spared(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, rc: int, said: bytes, until: float | None
+) -> None:
+    execs = Exec(result(rc, said)).install(monkeypatch)
+    was = target(make_pod("web-0", make_entry("dbg", RUNNING)))
+    cluster.add(make_pod("web-0", make_entry("dbg", RUNNING if until else ended(0))))
+    running = [(was, entry) for entry in entries(was.pod)]
+    (stopped,) = stop_debuggers(
+        cluster.client, running, grace=7, timeout=30.0, concurrency=1, spare_extended=True
+    )
+    assert execs.calls[0]["argv"][-1] == "spare"
+    assert (stopped.error, stopped.extended_until) == (None, until)
+    assert stopped.entry.state == ("running" if until else "finished")
 
 
 def test_pod_that_is_deleted_while_it_is_watched(
