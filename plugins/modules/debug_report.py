@@ -65,6 +65,17 @@ options:
     type: list
     elements: dict
     default: []
+  captures:
+    description:
+      - What M(kubedebug.core.pod_capture) returned as its list of pods. A pod may be in it more than
+        once.
+    type: list
+    elements: dict
+    default: []
+  merged:
+    description:
+      - What M(kubedebug.core.pod_capture) returned as its merged file.
+    type: dict
   commands:
     description:
       - The commands that were run, each with its C(argv), with the C(pods) that
@@ -81,7 +92,7 @@ options:
   problems:
     description:
       - What went wrong with a step as a whole, each with its C(step) (V(session), V(probe),
-        V(namespaces), V(command), V(cleanup) or another name) and its C(msg). Errors of single pods
+        V(namespaces), V(capture), V(command), V(cleanup) or another name) and its C(msg). Errors of single pods
         are taken from their results; where a step has some, its own text is left out.
     type: list
     elements: dict
@@ -128,6 +139,7 @@ seealso:
   - module: kubedebug.core.ephemeral_command
   - module: kubedebug.core.pod_probe
   - module: kubedebug.core.pod_namespaces_info
+  - module: kubedebug.core.pod_capture
 author:
   - The kubedebug.core authors (@kubedebug)
 """

@@ -15,6 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ansible_collections.kubedebug.core.plugins.module_utils._report.captures import (
+    CAPTURE,
+    FILE,
+    MERGED,
+    SUMMARY,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._report.text import clip
 
 __all__ = ["FORMAT", "Document", "Inputs", "build"]
@@ -35,7 +41,15 @@ _PROBE = (
     *("min", "avg", "max", "p50", "p90", "p99", "status_codes", "body_sample", "errors"),
 )
 _NAMESPACE = ("name", "target", "debugger", "shared", "evidence", "note")
-_STEPS = ("session", "probe", "namespaces", "command", "cleanup")
+_STEPS = {
+    "session": "session",
+    "probe": "probe",
+    "namespaces": "namespaces",
+    "capture": "captures",
+    "command": "commands",
+    "cleanup": "cleanup",
+}
+"""What a problem's step is called -> the part of a pod that it is in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,8 @@ class Inputs:
     sessions: Sequence[Item] = ()
     probes: Sequence[Item] = ()
     namespaces: Sequence[Item] = ()
+    captures: Sequence[Item] = ()
+    merged: Item | None = None
     commands: Sequence[Item] = ()
     cleanup: Sequence[Item] = ()
     problems: Sequence[Item] = ()
@@ -74,6 +90,7 @@ def build(inputs: Inputs) -> Document:
         "kept": inputs.kept,
         "problems": problems,
         "notes": [_text(note) for note in inputs.notes],
+        "merged": _pick(inputs.merged, MERGED) if inputs.merged else None,
         "pods": pods,
     }
 
@@ -123,7 +140,7 @@ def _of(items: Iterable[Item], key: tuple[str, str]) -> list[Item]:
 def _pods(inputs: Inputs) -> list[dict[str, Any]]:
     ran = [(command, item) for command in inputs.commands for item in command.get("pods") or ()]
     groups = (
-        *(inputs.sessions, inputs.probes, inputs.namespaces),
+        *(inputs.sessions, inputs.probes, inputs.namespaces, inputs.captures),
         *([item for _command, item in ran], inputs.cleanup),
     )
     first: dict[tuple[str, str], Item] = {}
@@ -136,6 +153,7 @@ def _pods(inputs: Inputs) -> list[dict[str, Any]]:
             "session": _session(_of(inputs.sessions, key), _of(inputs.cleanup, key)),
             "probe": next(map(_probe, _of(inputs.probes, key)), None),
             "namespaces": next(map(_namespaces, _of(inputs.namespaces, key)), None),
+            "captures": [one for item in _of(inputs.captures, key) for one in _captures(item)],
             "commands": [_command(command, item) for command, item in ran if _key(item) == key],
             "cleanup": [_cleaned(item) for item in _of(inputs.cleanup, key)],
         }
@@ -177,6 +195,23 @@ def _namespaces(item: Item) -> dict[str, Any]:
     return {
         "rows": [_pick(row, _NAMESPACE) for row in rows],
         "error": _error(item),
+    }
+
+
+def _captures(item: Item) -> Iterator[dict[str, Any]]:
+    """The recordings of one result, the oldest first."""
+    for earlier in item.get("earlier") or ():
+        yield _capture({"capture": item.get("capture"), **earlier}, error=None)
+    yield _capture(item, error=_error(item))
+
+
+def _capture(item: Item, *, error: Any) -> dict[str, Any]:
+    summary: Item | None = item.get("summary")
+    return {
+        **_pick(item, CAPTURE),
+        "files": [_pick(file, FILE) for file in item.get("files") or ()],
+        "summary": _pick(summary, SUMMARY) if summary else None,
+        "error": error,
     }
 
 
@@ -228,8 +263,8 @@ def _problems(inputs: Inputs, pods: Sequence[Item]) -> Iterator[dict[str, Any]]:
 
 
 def _pod_errors(pod: Item) -> Iterator[tuple[str, str]]:
-    for step in _STEPS:
-        part = pod["commands"] if step == "command" else pod[step]
+    for step, name in _STEPS.items():
+        part = pod[name]
         for one in part if isinstance(part, list) else [part]:
             if one and one.get("error"):
                 yield step, one["error"]

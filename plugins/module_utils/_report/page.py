@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ansible_collections.kubedebug.core.plugins.module_utils._report import phrases
+from ansible_collections.kubedebug.core.plugins.module_utils._report import captures, phrases
 from ansible_collections.kubedebug.core.plugins.module_utils._report.text import (
     plural,
     visible,
@@ -74,6 +74,8 @@ def render_html(report: Item) -> str:
     body = [*_head(report, title)]
     if len(pods) > 1:
         body.append(_overview(pods))
+    if report["merged"] is not None:
+        body.append(_merged(report["merged"]))
     body += [_pod(report, pod, index) for index, pod in enumerate(pods)]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -160,6 +162,8 @@ def _pod(report: Item, pod: Item, index: int) -> str:
         parts += _probe(pod["probe"])
     if pod["namespaces"] is not None:
         parts += _namespaces(pod["namespaces"])
+    for capture in pod["captures"]:
+        parts += _capture(capture)
     for command in pod["commands"]:
         parts += _command(command)
     left = phrases.cleanup(pod, kept=report["kept"])
@@ -233,6 +237,36 @@ def _namespace(row: Item) -> str:
     )
     note = f'<tr><td></td><td class="dim" colspan="3">{_text(row["note"])}</td></tr>'
     return f"<tr>{''.join(cells)}</tr>{note if row['note'] else ''}"
+
+
+def _capture(capture: Item) -> Iterator[str]:
+    yield "<h3>Capture</h3>"
+    yield _pairs((name, escape(text, quote=True)) for name, text in captures.facts(capture))
+    for caption, heads, rows in captures.tables(capture):
+        top = "".join(f"<th>{escape(head.lower())}</th>" for head in heads)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell, quote=True)}</td>' for cell in row)}</tr>"
+            for row in rows
+        )
+        yield (
+            f'<p class="dim">{escape(caption)}</p><div class="wide"><table><tr>{top}</tr>{body}'
+            "</table></div>"
+        )
+    for file in capture["files"]:
+        yield _block([visible(file["path"])], "copy")
+        css = "dim" if file["whole"] else "bad"
+        for text in captures.file_facts(file):
+            yield f'<p class="{css}">{escape(text, quote=True)}</p>'
+        if file["error"]:
+            yield _failed(file["error"])
+    if capture["error"]:
+        yield _failed(capture["error"])
+
+
+def _merged(merged: Item) -> str:
+    texts = "".join(f"<p>{escape(text)}</p>" for text in captures.merged_facts(merged))
+    path = _block([visible(merged["path"])], "copy")
+    return f"<section><h2>All captures in one file</h2>{path}{texts}</section>"
 
 
 def _command(command: Item) -> Iterator[str]:

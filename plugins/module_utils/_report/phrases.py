@@ -154,7 +154,8 @@ def cut_note(stream: Item, name: str) -> str | None:
 
 def failed(pod: Item) -> bool:
     """Whether any part of a pod went wrong."""
-    parts = [pod["session"], pod["probe"], pod["namespaces"], *pod["commands"], *pod["cleanup"]]
+    lists = (*pod["captures"], *pod["commands"], *pod["cleanup"])
+    parts = [pod["session"], pod["probe"], pod["namespaces"], *lists]
     return any(part and part["error"] for part in parts)
 
 

@@ -42,7 +42,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
 __all__ = ["DEBUG_REPORT"]
 
 _LIST: dict[str, Any] = {"type": "list", "elements": "dict", "default": []}
-_RESULTS = ("sessions", "probes", "namespaces", "commands", "cleanup", "problems")
+_RESULTS = ("sessions", "probes", "namespaces", "captures", "commands", "cleanup", "problems")
 
 _SPEC = Spec(
     argument_spec={
@@ -51,6 +51,7 @@ _SPEC = Spec(
         "reason": {"type": "str"},
         "ticket": {"type": "str"},
         **dict.fromkeys(_RESULTS, _LIST),
+        "merged": {"type": "dict"},
         "notes": {"type": "list", "elements": "str", "default": []},
         "kept": {"type": "bool", "default": False},
         "evidence_dir": {"type": "path"},
@@ -106,6 +107,7 @@ def _inputs(params: Params) -> Inputs:
         reason=params["reason"],
         ticket=params["ticket"],
         kept=params["kept"],
+        merged=params["merged"],
         notes=params["notes"] or (),
         **{name: params[name] or () for name in _RESULTS},
     )

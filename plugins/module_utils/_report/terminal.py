@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.kubedebug.core.plugins.module_utils._report import phrases
+from ansible_collections.kubedebug.core.plugins.module_utils._report import captures, phrases
 from ansible_collections.kubedebug.core.plugins.module_utils._report.text import (
     head,
     plural,
@@ -32,6 +32,8 @@ _LABEL = 13
 _INDENT = "  "
 _MOST_CHARS = 400
 _MOST_ERRORS = 3
+_MOST_ROWS = 5
+_MOST_CELL = 48
 
 
 def render_text(report: Item, *, width: int, most_lines: int) -> str:
@@ -80,6 +82,8 @@ def _pod(report: Item, pod: Item, width: int, most_lines: int) -> Iterator[str]:
         yield from _probe(pod["probe"], width)
     if pod["namespaces"] is not None:
         yield from _namespaces(pod["namespaces"], width)
+    for capture in pod["captures"]:
+        yield from _capture(capture, width)
     for command in pod["commands"]:
         yield from _command(command, width, most_lines)
     left = phrases.cleanup(pod, kept=report["kept"])
@@ -162,6 +166,36 @@ def _namespaces(found: Item, width: int) -> Iterator[str]:
         yield from _row(label, f"FAILED {visible(found['error'])}", width)
 
 
+def _capture(capture: Item, width: int) -> Iterator[str]:
+    for label, text in captures.facts(capture):
+        yield from _row(label, text, width)
+    for caption, heads, rows in captures.tables(capture):
+        left = f" (of {len(rows)} in report.json)" if len(rows) > _MOST_ROWS else ""
+        yield from _row("", f"{caption}{left}", width)
+        yield from _table([heads, *rows[:_MOST_ROWS]])
+    for file in capture["files"]:
+        # Not folded: it is there to be copied.
+        yield f"{_INDENT}{'file':<{_LABEL}}{visible(file['path'])}"
+        for text in captures.file_facts(file):
+            yield from _row("", text, width)
+        if file["error"]:
+            yield from _row("", f"FAILED {visible(file['error'])}", width)
+    if capture["error"]:
+        yield from _row("", f"FAILED {visible(capture['error'])}", width)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows with their columns below each other; a long cell is cut."""
+    cut = [
+        [cell if len(cell) <= _MOST_CELL else f"{cell[: _MOST_CELL - 1]}…" for cell in row]
+        for row in rows
+    ]
+    widths = [max(len(row[column]) for row in cut) for column in range(len(cut[0]))]
+    for row in cut:
+        cells = "  ".join(f"{cell:<{size}}" for cell, size in zip(row, widths, strict=True))
+        yield f"{' ' * (len(_INDENT) + _LABEL)}{cells}".rstrip()
+
+
 def _command(command: Item, width: int, most_lines: int) -> Iterator[str]:
     state = phrases.command_state(command)
     yield f"{_INDENT}{'command':<{_LABEL}}{phrases.shell_line(command['argv'])}   [{state}]"
@@ -190,6 +224,11 @@ def _brief(pod: Item) -> str:
 
 def _footer(report: Item, above: set[str], width: int) -> Iterator[str]:
     """Notes and the outcome; a problem of a pod *above* has been told there in full."""
+    merged = report["merged"]
+    if merged is not None:
+        yield f"{'all in one':<{len(_INDENT) + _LABEL}}{visible(merged['path'])}"
+        for text in captures.merged_facts(merged):
+            yield from _row("", text, width)
     for note in report["notes"]:
         yield from _folded(f"note: {visible(note)}", "      ", width)
     pods, problems = plural(len(report["pods"]), "pod"), report["problems"]
