@@ -164,8 +164,8 @@ options:
     default: 600
   lifetime:
     description:
-      - Seconds after which the debugger or the Job ends by itself, with all that was not fetched. It
-        has to be a minute more than O(max_seconds).
+      - Seconds after which the debugger or the Job ends by itself, with all that was not fetched.
+        It has to be a minute more than O(max_seconds).
     type: int
     default: 3600
   wait_timeout:
@@ -393,7 +393,7 @@ pods:
         - What is in the capture, or of a ring in its newest file; null without a file, and where
           O(summary=false).
         - Packets, bytes, time of the first and the last packet, link types, protocols, top
-          conversations, HTTP requests and responses that are not encrypted, DNS, names of TLS servers.
+          conversations, HTTP requests and responses that are not encrypted, DNS, TLS server names.
       type: dict
       sample:
         packets: 1200

@@ -37,6 +37,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
     DebugError,
     ExecError,
     NotFound,
+    clean,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
@@ -184,6 +185,7 @@ class Steps:
 
     def fetch(self, pod: PodCapture, options: FetchOptions) -> PodCapture:
         """Bring home all recordings that have not been, and remove there what is safe here."""
+        self._require_room_for_names(pod, options)
         fetched = []
         for spot in pod.spots:
             for recording in _of(spot):
@@ -211,6 +213,17 @@ class Steps:
         came = any(not file.unchanged for each in fetched for file in each.files)
         pod = replace(pod, fetched=tuple(fetched), changed=pod.changed or came)
         return replace(pod, error=self._failure(pod, options))
+
+    def _require_room_for_names(self, pod: PodCapture, options: FetchOptions) -> None:
+        """Raise RecordingError where one file is named for several: nothing is fetched then."""
+        waiting = [each for spot in pod.spots for each in _of(spot) if each.waits]
+        count = sum(len(each.files) for each in waiting)
+        if count > 1 and fetching.is_file(options.dest):
+            raise RecordingError(
+                f"{pod.target.ref}: dest={clean(options.dest)} is a file, and the capture "
+                f"{self.options.capture!r} has {count} files in {len(waiting)} recordings: give a "
+                "folder."
+            )
 
     def _failure(self, pod: PodCapture, options: FetchOptions) -> DebugError | None:
         """The pod's error: what did not come, or is not all there is, unless that is allowed."""
