@@ -62,11 +62,18 @@ def entry(
 
 
 def plant(space: Space, pod: str, *entries: Manifest) -> None:
-    """Add entries to a pod as whoever may write the subresource can, and wait for their states."""
-    found = space.pod(pod)
-    found["spec"].setdefault("ephemeralContainers", []).extend(entries)
+    """Add entries to a pod, as whoever may write the subresource can."""
     path = f"/api/v1/namespaces/{space.name}/pods/{pod}/ephemeralcontainers"
-    space.cluster.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(found))
+    for last in (False,) * 9 + (True,):
+        found = space.pod(pod)
+        found["spec"].setdefault("ephemeralContainers", []).extend(entries)
+        # It fails where the kubelet has written the pod's status meanwhile.
+        space.cluster.kubectl(
+            "replace", "--raw", path, "-f", "-", stdin=json.dumps(found), check=last
+        )
+        known = {each["name"] for each in space.entries(pod)}
+        if known >= {each["name"] for each in entries}:
+            return
 
 
 def settled(space: Space, pod: str, *names: str, state: str) -> None:
