@@ -64,6 +64,7 @@ PURE = frozenset(
         "blocks.py",
         "captures.py",
         "budgets.py",
+        "calls.py",
         "choose.py",
         "clock.py",
         "cron.py",

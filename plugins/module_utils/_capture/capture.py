@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,8 @@ def _run(params: Params, context: Context) -> Result:
             raise OptionError(
                 f"dest={fetch.dest} is a file, and {len(pods)} pods are meant: give a folder."
             )
-        pods = steps.each(pods, steps.find)
+        stops = not starts and not context.check_mode
+        pods = steps.each(pods, partial(steps.find, stop=stops))
         if starts:
             plan = _plan(client, params, agent, options, check_mode=context.check_mode)
             pods = _begin(client, steps, pods, plan)
@@ -214,9 +216,7 @@ def _go_on(
 ) -> list[PodCapture]:
     """From where the state begins to where it ends."""
     if state == "completed":
-        pods = steps.each(pods, steps.wait)
-    if state != "started":
-        pods = steps.each(pods, steps.stop)
+        pods = steps.each(steps.each(pods, steps.wait), steps.stop)
     if fetch is not None:
         pods = steps.each(pods, lambda pod: steps.fetch(pod, fetch))
     return pods

@@ -103,10 +103,14 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """All recordings of a capture in one container, the oldest first; ``clock`` is the node's."""
+    """All recordings of a capture in one container, the oldest first.
+
+    ``clock`` is the node's, ``stopped`` tells that a recording was ended just now.
+    """
 
     clock: float | None = None
     recordings: tuple[Recording, ...] = ()
+    stopped: bool = False
 
     @property
     def running(self) -> Recording | None:
@@ -187,6 +191,7 @@ def _listing(words: Sequence[tuple[str, str]]) -> Listing:
     return Listing(
         clock=_time(clock),
         recordings=tuple(_recording(number, part) for number, part in _split(words)),
+        stopped=any(kind == "ended" for kind, _rest in words),
     )
 
 

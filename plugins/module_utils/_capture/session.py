@@ -13,7 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ansible_collections.kubedebug.core.plugins.module_utils._capture import recorder, tcpdump
+from ansible_collections.kubedebug.core.plugins.module_utils._capture import (
+    calls,
+    recorder,
+    tcpdump,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._capture.capture_options import (
     CaptureOptions,
 )
@@ -73,7 +77,7 @@ class Told:
 
 def look(client: Client, place: Place, capture: str) -> Told:
     """Read what there is of a capture; changes nothing."""
-    text, clock = _run(client, place, recorder.LOOK, capture, timeout=_LOOK_TIMEOUT)
+    text, clock = _run(client, place, calls.LOOK, capture, timeout=_LOOK_TIMEOUT)
     return _told(place, read_listing, text, clock)
 
 
@@ -85,7 +89,7 @@ def check(client: Client, place: Place, options: CaptureOptions) -> Checked:
     text, _clock = _run(
         client,
         place,
-        recorder.CHECK,
+        calls.CHECK,
         options.capture,
         str(place.pid or ""),
         *tcpdump.check_arguments(options),
@@ -109,7 +113,7 @@ def start(
     text, clock = _run(
         client,
         place,
-        recorder.START,
+        calls.START,
         options.capture,
         options.spec,
         recorder.RECORD,
@@ -135,7 +139,7 @@ def stop(client: Client, place: Place, capture: str) -> Told:
     text, clock = _run(
         client,
         place,
-        recorder.STOP,
+        calls.STOP,
         capture,
         str(_STOP_PATIENCE),
         timeout=_STOP_PATIENCE + _LOOK_TIMEOUT,
@@ -152,7 +156,7 @@ def stop(client: Client, place: Place, capture: str) -> Told:
 def wait(client: Client, place: Place, capture: str, *, seconds: int) -> Told:
     """Come back when nothing of a capture runs any more, or after that many seconds."""
     text, clock = _run(
-        client, place, recorder.WAIT, capture, str(seconds), timeout=seconds + _LOOK_TIMEOUT
+        client, place, calls.WAIT, capture, str(seconds), timeout=seconds + _LOOK_TIMEOUT
     )
     return _told(place, read_listing, text, clock)
 
@@ -164,7 +168,7 @@ def forget(
     text, clock = _run(
         client,
         place,
-        recorder.FORGET,
+        calls.FORGET,
         capture,
         number,
         json.dumps(facts, sort_keys=True),

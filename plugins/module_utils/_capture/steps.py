@@ -71,12 +71,16 @@ class Steps:
         outcomes = iter(fan_out(work, live, limit=self.concurrency))
         return [pod if pod.error is not None else _outcome(pod, next(outcomes)) for pod in pods]
 
-    def find(self, pod: PodCapture) -> PodCapture:
-        """Look for recordings of the capture in all that runs beside a pod."""
+    def find(self, pod: PodCapture, *, stop: bool) -> PodCapture:
+        """Look for recordings of the capture in all that runs for a pod, and end what runs.
+
+        Without *stop*, they are only looked at.
+        """
         spots, readings, unseen = [], [], []
+        act = session.stop if stop else session.look
         for spot in spots_beside(pod.target, self.jobs):
             try:
-                told = session.look(self.client, spot.place, self.options.capture)
+                told = act(self.client, spot.place, self.options.capture)
             except ExecError as error:
                 # As in an image without sh, where no capture can be.
                 unseen.append(f"{spot.place.seat.container}: {error.msg}")
@@ -87,7 +91,11 @@ class Steps:
         # Where something runs is last: that is what this task is about.
         spots.sort(key=lambda spot: (spot.listing.running is not None, _newest(spot)))
         return replace(
-            pod, spots=tuple(spots), readings=(*pod.readings, *readings), warnings=tuple(unseen)
+            pod,
+            spots=tuple(spots),
+            readings=(*pod.readings, *readings),
+            warnings=tuple(unseen),
+            changed=any(spot.listing.stopped for spot in spots),
         )
 
     def require_found(self, pod: PodCapture) -> PodCapture:
