@@ -143,6 +143,17 @@ def test_a_pod_that_goes_in_mid_play(space: Space, play: Playbooks, tmp_path: Pa
                 "environment": {"KUBECONFIG": str(space.cluster.kubeconfig)},
                 "vars": {"ansible_connection": "local"},
             },
+            {
+                "name": "Stop",
+                "kubedebug.core.ephemeral_container": {
+                    "namespace": space.name,
+                    "name": "stays",
+                    "state": "stopped",
+                    "grace_period": 0,
+                },
+                "delegate_to": "localhost",
+                "run_once": True,
+            },
             {"name": "After", "ansible.builtin.raw": "true"},
         ],
     )
@@ -153,6 +164,9 @@ def test_a_pod_that_goes_in_mid_play(space: Space, play: Playbooks, tmp_path: Pa
     assert after["stays"].status == "ok"
     assert after["goes"].status == "unreachable"
     assert f"namespace {space.name} has no pod goes" in after["goes"].msg
+    # A debugger that has ended is replaced, and the user hears what that means.
+    assert len(space.entries("stays")) == 2
+    assert "is gone, and the tasks go on in kubedebug-" in run.text
     assert "Traceback" not in run.output
 
 

@@ -128,7 +128,8 @@ def _present(
     warnings: tuple[str, ...] = ()
     made: list[Made] = []
     if targets.name or not there:
-        chosen = resolve(client, targets)
+        # Pods that do not come up are what copies are for.
+        chosen = resolve(client, targets, need_running=False)
         if options.copy_name and len(chosen.targets) > 1:
             raise OptionError(
                 f"copy_name={options.copy_name} is one name, and {len(chosen.targets)} pods are "

@@ -287,5 +287,5 @@ def masked_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
     spec = dict(pod["spec"])
     for kind in ("containers", "initContainers"):
         if spec.get(kind):
-            spec[kind] = [masked_entry(each) for each in spec[kind]]
+            spec[kind] = [masked_entry(each) if each.get("env") else each for each in spec[kind]]
     return {"metadata": dict(pod["metadata"]), "spec": spec}

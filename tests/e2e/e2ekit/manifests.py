@@ -43,6 +43,14 @@ AGENT_RULES: list[Manifest] = [
         "verbs": ["create", "delete", "get", "list", "watch"],
     },
 ]
+MAKE_RULES: list[Manifest] = [
+    {
+        "apiGroups": [""],
+        "resources": ["pods"],
+        "verbs": ["get", "list", "watch", "create", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+]
 WORKLOAD_RULES: list[Manifest] = [
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]},
     {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list"]},
