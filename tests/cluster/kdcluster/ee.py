@@ -112,6 +112,12 @@ def _pip(home: PythonHome, work: Path) -> list[str | Path]:
 
 
 def _package_entries(site: Path) -> Iterator[Entry]:
+    # Ansible wants a locale of UTF-8, and the C library has none built in.
+    locales = Path("/usr/lib/locale")
+    whole = locales / "C.utf8"
+    for path in sorted(whole.rglob("*") if whole.is_dir() else locales.glob("locale-archive")):
+        if path.is_file():
+            yield Entry(path=str(path).lstrip("/"), content=path)
     for path in sorted(site.rglob("*")):
         inside = path.relative_to(site)
         if path.is_file() and not any(inside.parts[: len(left)] == left for left in _LEFT_OUT):

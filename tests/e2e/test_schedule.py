@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the kubedebug.core authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The clean-up that runs by the clock, as the role schedule makes it, in the cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+import pytest
+from e2ekit.cluster import Space
+from e2ekit.fixtures import NewPlay, NewSpace
+from e2ekit.leftovers import agent_job, entry, plant
+from e2ekit.playbooks import REPOSITORY, Playbooks
+
+__all__: list[str] = []
+
+_NAME = "kd-sweep"
+_OURS = {"app.kubernetes.io/managed-by": "kubedebug.core"}
+# The next full minute, the start of a pod, and a loaded machine.
+_FIRED = 150
+_KINDS = "cronjobs,jobs,pods,serviceaccounts,roles,rolebindings"
+
+
+def _image() -> str:
+    image = os.environ.get("KUBEDEBUG_EE_IMAGE")
+    if not image:
+        pytest.fail(
+            "KUBEDEBUG_EE_IMAGE is not set: it names an execution environment with this checkout, "
+            "as the test cluster has one (cluster.py env)",
+            pytrace=False,
+        )
+    return image
+
+
+@pytest.fixture
+def ops(new_space: NewSpace) -> Space:
+    """Where the CronJob lives: nothing that Pod Security's strictest level refuses can run here."""
+    return new_space(level="restricted", rules=[])
+
+
+@pytest.fixture
+def administrator(new_play: NewPlay, ops: Space) -> Playbooks:
+    return new_play(ops, K8S_AUTH_KUBECONFIG=str(ops.cluster.kubeconfig))
+
+
+def _schedule(ops: Space, *watched: str, **more: Any) -> dict[str, Any]:
+    """All as text, as a survey sends it."""
+    return {
+        "schedule_name": _NAME,
+        "schedule_namespace": ops.name,
+        "schedule_image": _image(),
+        "schedule_image_pull_policy": "Never",
+        "schedule_scope": "namespace",
+        "schedule_namespaces": ", ".join(watched),
+        **more,
+    }
+
+
+def _may(space: Space, ops: Space, verb: str, resource: str) -> str:
+    account = f"system:serviceaccount:{ops.name}:{_NAME}"
+    answer = space.kubectl("auth", "can-i", verb, resource, f"--as={account}", check=False)
+    return answer.strip()
+
+
+def _mess(space: Space) -> None:
+    """Debuggers of one pod and agents: overdue, within their time, and of somebody else."""
+    image = space.cluster.toolbox
+    labels = {**_OURS, "kubedebug.core/role": "agent"}
+    space.create(
+        agent_job("overdue", image, labels=labels),
+        agent_job("busy", image, labels=labels, over=False),
+        agent_job("theirs", image, labels={"app": "batch"}),
+    )
+    space.web()
+    sleep = ("sleep", "600")
+    plant(
+        space,
+        "web",
+        entry("overdue", image, *sleep, target="web"),
+        entry("busy", image, *sleep, target="web", over=False),
+        entry("theirs", image, *sleep, target="web", owner=None),
+    )
+
+
+def test_the_clock_cleans_up(space: Space, ops: Space, administrator: Playbooks) -> None:
+    """What is overdue goes; what is in use or not ours stays, as do the clean-up's own Jobs."""
+    _mess(space)
+    wanted = _schedule(ops, space.name, ops.name, schedule_cron="* * * * *")
+
+    foretold = administrator.play("kubedebug.core.schedule_cleanup", "--check", **wanted)
+    assert re.search(r"changed=2 ", foretold.stdout)
+    assert ops.cluster.get("cronjobs", "-n", ops.name)["items"] == []
+    made = administrator.play("kubedebug.core.schedule_cleanup", **wanted)
+    again = administrator.play("kubedebug.core.schedule_cleanup", "--diff", **wanted)
+    assert re.search(r"changed=2 ", made.stdout)
+    assert re.search(r"changed=0 ", again.stdout)
+    assert "does not exist, so no run can start" not in made.text
+
+    space.wait("job/overdue", "delete", timeout=_FIRED)
+    space.wait_finished("web", "overdue", timeout=_FIRED)
+    ops.wait(f"cronjob/{_NAME}", "jsonpath={.status.lastSuccessfulTime}", timeout=_FIRED)
+    _stop(administrator, wanted)
+    states = space.states("web")
+    assert {name for name, state in states.items() if "running" in state} == {"busy", "theirs"}
+    jobs = {job["metadata"]["name"] for job in space.cluster.get("jobs", "-n", space.name)["items"]}
+    assert jobs == {"busy", "theirs"}
+    _check_runs(ops)
+    _check_rights(space, ops)
+
+    gone = administrator.play(
+        REPOSITORY / "playbooks" / "schedule-cleanup.yml", **wanted, schedule_state="absent"
+    )
+    assert re.search(r"changed=2 ", gone.stdout)
+    # Its Jobs and pods go with it; of what is gone already, that says nothing.
+    ops.kubectl("wait", "jobs,pods", "--all", "--for=delete", "--timeout=60s", timeout=90)
+    left = ops.kubectl("get", _KINDS, "-o", "name")
+    assert _NAME not in left + space.kubectl("get", _KINDS, "-o", "name")
+
+
+def _stop(administrator: Playbooks, wanted: dict[str, Any]) -> None:
+    """No further run begins; and what the module tells of the last one."""
+    run = administrator.play(
+        "kubedebug.core.schedule_cleanup", **{**wanted, "schedule_suspend": "true"}
+    )
+    told = run.task("Have the CronJob")["cronjob"]
+    assert told["action"] == "updated"
+    assert told["suspended"] is True
+    assert told["last_succeeded_at"] >= told["last_scheduled_at"][:16]
+
+
+def _check_runs(ops: Space) -> None:
+    """Each run came to its end, with a report of what it did in its log."""
+    bound = f"--timeout={_FIRED}s"
+    ops.kubectl("wait", "jobs", "--all", "--for=condition=Complete", bound, timeout=_FIRED + 10)
+    jobs = ops.cluster.get("jobs", "-n", ops.name)["items"]
+    labels = [job["metadata"].get("labels", {}) for job in jobs]
+    # By this label the clean-up knows what it may delete; it runs in a Job itself.
+    assert not [each for each in labels if "app.kubernetes.io/managed-by" in each]
+    assert all(job["metadata"]["ownerReferences"][0]["name"] == _NAME for job in jobs)
+    first = min(jobs, key=lambda job: str(job["status"]["startTime"]))
+    log = ops.kubectl("logs", f"job/{first['metadata']['name']}")
+    assert re.search(r"failed=0", log)
+    assert "overdue" in log
+
+
+def _check_rights(space: Space, ops: Space) -> None:
+    """What the clean-up needs where it was granted, and nothing else and nowhere else."""
+    assert _may(space, ops, "list", "pods") == "yes"
+    assert _may(space, ops, "get", "secrets") == "no"
+    assert _may(space, ops, "create", "pods") == "no"
+    default = Space(cluster=ops.cluster, name="default", kubeconfig=ops.kubeconfig)
+    assert _may(default, ops, "list", "pods") == "no"
+
+
+def test_variables_arrive_as_they_are_written(
+    ops: Space, administrator: Playbooks, shared: Space
+) -> None:
+    """Neither the kubelet nor anything else expands what an argument holds."""
+    where = "owner == '$(HOME) $$ %d \"x\" \\\\'"
+    wanted = _schedule(
+        ops,
+        shared.name,
+        schedule_cron="@yearly",
+        schedule_variables=json.dumps({"cleanup_state": "reported", "cleanup_where": where}),
+        schedule_run_as_user="64123",
+    )
+    administrator.play("kubedebug.core.schedule_cleanup", **wanted)
+
+    ops.kubectl("create", "job", "--from", f"cronjob/{_NAME}", "by-hand")
+
+    ops.wait("job/by-hand", "condition=Complete", timeout=_FIRED)
+    (pod,) = ops.cluster.get("pods", "-n", ops.name, "-l", "job-name=by-hand")["items"]
+    assert pod["spec"]["securityContext"]["runAsUser"] == 64123
+    argument = pod["spec"]["containers"][0]["command"][2].replace("$$", "$")
+    assert json.loads(argument)["cleanup_where"] == where
+    log = ops.kubectl("logs", "job/by-hand")
+    assert re.search(r"failed=0", log)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"schedule_image": ""}, "schedule_image", id="no-image"),
+        pytest.param({"schedule_cron": "17 * * *"}, "five fields", id="four-fields"),
+        pytest.param({"schedule_cron": "61 * * * *"}, "minute is '61'", id="minute"),
+        pytest.param({"schedule_time_zone": "Mars/Crater"}, "timeZone", id="zone"),
+        pytest.param({"schedule_run_as_user": "0"}, "is root", id="root"),
+        pytest.param({"schedule_namespace": "kd-nowhere"}, "kd-nowhere", id="namespace"),
+        pytest.param({"schedule_variables": "[1]"}, "dictionaries", id="variables"),
+        pytest.param({"schedule_kind": "crontab"}, "schedule_path", id="no-path"),
+    ],
+)
+def test_what_cannot_be_meant(
+    shared: Space, new_play: NewPlay, changes: dict[str, str], message: str
+) -> None:
+    play = new_play(shared, K8S_AUTH_KUBECONFIG=str(shared.cluster.kubeconfig))
+    wanted = {**_schedule(shared, shared.name, schedule_cron="@daily"), **changes}
+
+    run = play.play("kubedebug.core.schedule_cleanup", "--check", **wanted, ok=False)
+
+    assert message in run.text
+    assert "Traceback" not in run.output
