@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from e2ekit.certificates import Authority
 
-__all__ = ["Answer", "Cut", "Fault", "FaultProxy", "Held", "Slow"]
+__all__ = ["Answer", "Cut", "Fault", "FaultProxy", "Held", "Paused", "Slow"]
 
 _CHUNK = 65536
 # Seconds without a byte after which a relay ends; nothing here is silent for so long.
@@ -80,7 +80,18 @@ class Held:
     release: threading.Event = field(default_factory=threading.Event)
 
 
-Does: TypeAlias = Answer | Cut | Held | Slow
+@dataclass(frozen=True, kw_only=True)
+class Paused:
+    """Pass on what the API server sends until *marker* has come, then nothing more until the test
+    says so, which hears by `reached` that it has come.
+    """
+
+    marker: bytes
+    reached: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+Does: TypeAlias = Answer | Cut | Held | Paused | Slow
 
 
 @dataclass(kw_only=True)
@@ -188,7 +199,7 @@ class FaultProxy:
             server = self._to_server.wrap_socket(plain, server_hostname=self._upstream[0])
             with self._kept(server):
                 server.sendall(_one_request(head) + body)
-                self._relay(client, server, does if isinstance(does, Cut) else None)
+                self._relay(client, server, does if isinstance(does, Cut | Paused) else None)
 
     def _fault_of(self, line: str) -> Does | None:
         with self._lock:
@@ -199,22 +210,29 @@ class FaultProxy:
                     return fault.does
         return None
 
-    def _relay(self, client: ssl.SSLSocket, server: ssl.SSLSocket, cut: Cut | None) -> None:
+    def _relay(
+        self, client: ssl.SSLSocket, server: ssl.SSLSocket, does: Cut | Paused | None
+    ) -> None:
         """Both directions in one thread, since a TLS connection is not for two at once."""
         tail = b""
         while True:
             for source, sink in ((server, client), (client, server)):
                 chunk = _available(source)
                 if chunk == b"":
-                    with contextlib.suppress(OSError):
+                    # ValueError: its TLS has ended already, as when the client was killed.
+                    with contextlib.suppress(OSError, ValueError):
                         client.unwrap()
                     return
                 if chunk is None:
                     continue
-                if source is server and cut is not None:
+                if source is server and does is not None:
                     tail = (tail + chunk)[-_CHUNK:]
-                    if cut.marker in tail:
-                        if cut.marker:
+                    if does.marker in tail and isinstance(does, Paused):
+                        does.reached.set()
+                        does.release.wait(_SILENCE)
+                        does = None
+                    elif does.marker in tail:
+                        if does.marker:
                             _send(sink, chunk)
                         return
                 _send(sink, chunk)
