@@ -294,8 +294,8 @@ pods:
         container: kubedebug-3f1c2b9a70
     state:
       description:
-        - V(running), V(stopped), or V(fetched) when it was brought home; null where there is no
-          recording.
+        - V(running), V(stopped), or V(fetched) when it was brought home; V(lost) when it went with
+          its pod; null where there is no recording.
       type: str
       sample: fetched
     ended_by:

@@ -322,6 +322,10 @@ def _warnings(pods: Sequence[PodCapture], params: Params) -> list[str]:
     texts += apart(nodes)
     for pod in pods:
         recording = pod.recording
+        if recording is not None and recording.end == "target_gone" and pod.error is None:
+            texts.append(
+                f"{pod.target.ref}: the recording ended before its time, when its target did."
+            )
         dropped = recording.counts.dropped_kernel if recording is not None else None
         if dropped:
             texts.append(

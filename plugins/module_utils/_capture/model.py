@@ -136,10 +136,18 @@ def pod_capture_result(pod: PodCapture, *, capture: str) -> dict[str, Any]:
         "reasons": list(agent.reasons) if agent is not None else [],
         "seat": _seat(pod),
         **_recording_result(recording, mine),
+        **_lost(pod),
         "clock": _clock(pod.readings),
         "earlier": [_recording_result(each.recording, each) for each in older],
         "error": pod.error.msg if pod.error is not None else None,
     }
+
+
+def _lost(pod: PodCapture) -> dict[str, Any]:
+    """The state of a recording that went with its pod, in the place of what it was seen in last."""
+    if pod.error is None or not pod.error.facts.get("target_gone"):
+        return {}
+    return {"state": "lost", "ended_by": "target_gone", "partial": True}
 
 
 def _seat(pod: PodCapture) -> dict[str, str] | None:
