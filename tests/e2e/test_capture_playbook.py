@@ -20,6 +20,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._capture.summary im
 
 __all__: list[str] = []
 
+# A run takes ten seconds, several times that on a machine that does other things besides.
+_PATIENCE = 300.0
+
 
 def _survey(space: Space, **more: str) -> list[str]:
     """Everything as text, as a person types it and as a survey of AWX sends it."""
@@ -63,6 +66,7 @@ def test_two_pods_in_one_file(space: Space, play: Playbooks, tmp_path: Path) -> 
             capture_dest=str(tmp_path / "home"),
             capture_evidence_dir=str(evidence),
         ),
+        timeout=_PATIENCE,
     )
 
     home = _home(run)
@@ -138,7 +142,11 @@ def test_a_failing_task_loses_nothing(space: Space, play: Playbooks, tmp_path: P
     space.web()
     # What a run that died has left: the same name, other options.
     left = {"namespace": space.name, "name": "web", "image": space.cluster.toolbox}
-    play.task("pod_capture", {**left, "state": "started", "filter": "udp", "max_seconds": 300})
+    play.task(
+        "pod_capture",
+        {**left, "state": "started", "filter": "udp", "max_seconds": 300},
+        timeout=_PATIENCE,
+    )
     tasks = tmp_path / "tasks.yml"
     ask = {
         "namespace": space.name,
@@ -165,6 +173,7 @@ def test_a_failing_task_loses_nothing(space: Space, play: Playbooks, tmp_path: P
             capture_keep="false",
         ),
         ok=False,
+        timeout=_PATIENCE,
     )
 
     assert run.task("Fail with what went wrong").msg == "Break: the checkout broke"
@@ -189,7 +198,10 @@ def test_a_capture_without_work_ends_at_its_bound(
     space.web()
 
     checked = play.play(
-        "kubedebug.core.capture_pod", "--check", *_survey(space, capture_commands="true")
+        "kubedebug.core.capture_pod",
+        "--check",
+        *_survey(space, capture_commands="true"),
+        timeout=_PATIENCE,
     )
     assert "Check mode: nothing was recorded" in checked.text
     assert _entries(space) == []
@@ -199,6 +211,7 @@ def test_a_capture_without_work_ends_at_its_bound(
         *_survey(
             space, capture_max_seconds="1", capture_filter="", capture_dest=str(tmp_path / "home")
         ),
+        timeout=_PATIENCE,
     )
 
     home = _home(run)
@@ -220,7 +233,9 @@ def test_a_capture_without_work_ends_at_its_bound(
 def test_bad_input_is_told_before_anything_is_done(
     shared: Space, shared_play: Playbooks, given: dict[str, str], said: str
 ) -> None:
-    run = shared_play.play("kubedebug.core.capture_pod", *_survey(shared, **given), ok=False)
+    run = shared_play.play(
+        "kubedebug.core.capture_pod", *_survey(shared, **given), ok=False, timeout=_PATIENCE
+    )
 
     assert said in run.text
     assert "Begin to record" not in run.stdout
