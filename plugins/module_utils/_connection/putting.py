@@ -22,8 +22,8 @@ __all__ = ["FileRefused", "check_name", "put"]
 _NO_SUM, _DIFFERENT = 40, 41
 
 # $1 the file, $2 a name beside it, $3 the SHA-256 that is expected. What cannot be written is read
-# all the same: a node does not always notice that a command has ended before its input has. So it is `true` and not
-# `:`, whose failure would end the shell.
+# all the same: a node does not always notice that a command has ended before its input has. So the
+# file is made by `true` and not by `:`, whose failure would end the shell.
 _PUT = r"""
 refuse() { cat >/dev/null; exit "$1"; }
 case $1 in */*) part=${1%/*}/$2 ;; *) part=$2 ;; esac
