@@ -11,8 +11,8 @@ short_description: List and fetch files of running containers, with or without a
 version_added: 0.1.0
 description:
   - Reads the root file system of the target container of one or many pods through
-    C(/proc/PID/root), from a debugger that is in its process namespace. The target needs neither a
-    shell nor C(tar), and nothing is written to it.
+    C(/proc/PID/root), from a debugger that is in its process namespace or from an agent on its
+    node. The target needs neither a shell nor C(tar), and nothing is written to it.
   - Symbolic links are resolved inside the root of the target and never out of it, also when they
     are swapped while the files are read.
   - A file is in its place on this machine when it is whole and its SHA-256 is the one that was
@@ -108,6 +108,19 @@ options:
       - Seconds for all files of a pod. What came until then is kept.
     type: int
     default: 600
+  mode:
+    description:
+      - V(ephemeral) reads from a debugger in the pod. V(job) reads from an agent, a Job on the
+        node of the pod as M(kubedebug.core.agent_job) makes it, which leaves no entry in the pod;
+        O(profile), O(target_container), O(inherit), O(custom) and O(debugger) mean nothing then.
+    type: str
+    choices: [ephemeral, job]
+    default: ephemeral
+  agent_namespace:
+    description:
+      - Namespace of the Job with O(mode=job); that of the pod without it. Its Pod Security level
+        has to be C(privileged).
+    type: str
   debugger:
     description:
       - Name of a running debugger to use, of whatever origin, instead of one that the options
@@ -126,6 +139,7 @@ notes:
 seealso:
   - module: kubedebug.core.ephemeral_container
   - module: kubedebug.core.ephemeral_command
+  - module: kubedebug.core.agent_job
 author:
   - The kubedebug.core authors (@kubedebug)
 """
@@ -189,7 +203,7 @@ pods:
       type: bool
       sample: false
     debugger:
-      description: Name of the debugger's entry.
+      description: Name of the debugger's entry; null with O(mode=job).
       type: str
       sample: kubedebug-3f1c2b9a70
     entry:
@@ -204,6 +218,18 @@ pods:
       description: The line with which a person goes on by hand; null where no debugger runs.
       type: str
       sample: kubectl exec -it -n shop web-0 -c kubedebug-3f1c2b9a70 -- sh
+    mode:
+      description: What the files were read from, as in O(mode).
+      type: str
+      sample: ephemeral
+    agent:
+      description: Name of the Job; null with O(mode=ephemeral).
+      type: str
+      sample: null
+    agent_namespace:
+      description: Namespace of the Job; null with O(mode=ephemeral).
+      type: str
+      sample: null
     dest:
       description: Folder that the files of the pod are in; null with O(state=listed).
       type: str

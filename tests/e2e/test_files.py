@@ -10,7 +10,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from e2ekit import manifests
 from e2ekit.cluster import Space
+from e2ekit.fixtures import NewPlay, NewSpace
 from e2ekit.playbooks import Playbooks
 
 __all__: list[str] = []
@@ -98,3 +100,22 @@ def test_a_target_of_another_user_without_the_right_is_said(
     assert [each["whole"] for each in fetched.pod["files"]] == [True, True]
     assert "the target's root cannot be opened: Permission denied" in refused.msg
     assert "profile=general" in refused.msg
+
+
+def test_an_agent_reads_what_a_debugger_would(
+    new_space: NewSpace, new_play: NewPlay, tmp_path: Path
+) -> None:
+    space = new_space(rules=[*manifests.DEBUG_RULES, *manifests.AGENT_RULES])
+    play = new_play(space)
+    space.web(container={"securityContext": {"runAsUser": 1234}})
+    args = {**_where(play), "mode": "job", "paths": ["/srv"], "recurse": True}
+
+    fetched = play.task("pod_fetch", {**args, "dest": str(tmp_path)})
+    again = play.task("pod_fetch", {**args, "dest": str(tmp_path)})
+
+    assert space.entries("web") == []
+    assert (fetched.pod["mode"], fetched.pod["action"]) == ("job", "created")
+    assert (again["changed"], again.pod["agent"]) == (False, fetched.pod["agent"])
+    home = tmp_path / space.name / "web" / "web"
+    assert (home / "srv/secret").read_bytes() == b"only for root\n"
+    assert (home / "srv/pattern.bin").read_bytes() == bytes(range(256)) * 256

@@ -13,14 +13,10 @@ from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.command import (
     SESSION_SPEC,
-    sessions_for,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import (
     raise_failures,
-    session_diff,
-    session_result,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session import Session
 from ansible_collections.kubedebug.core.plugins.module_utils._files.fetching import (
     Fetched,
     fetch,
@@ -31,10 +27,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.model import
     FilesOptions,
     Problem,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._files.places import (
+    PLACE_SPEC,
+    Origin,
+    open_places,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._files.remote import (
     FilesError,
     Listing,
-    Place,
     list_files,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
@@ -50,7 +50,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     OptionError,
     Spec,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat, listing
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import listing
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,
     Params,
@@ -61,14 +61,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
 
 __all__ = ["POD_FETCH"]
 
-_SPEC = Spec.compose(SELECT_SPEC, TARGET_SPEC, DEBUGGER_SPEC, SESSION_SPEC, FILES_SPEC)
+_SPEC = Spec.compose(SELECT_SPEC, TARGET_SPEC, DEBUGGER_SPEC, SESSION_SPEC, PLACE_SPEC, FILES_SPEC)
 
 
 @dataclass
 class _Outcome:
     """What came of one target."""
 
-    session: Session
+    origin: Origin
     listing: Listing = field(default_factory=Listing)
     fetched: Fetched = field(default_factory=Fetched)
     error: DebugError | None = None
@@ -81,59 +81,48 @@ class _Outcome:
 def _run(params: Params, context: Context) -> Result:
     options = FilesOptions.from_params(params)
     with open_client(params, context) as client:
-        sessions, warnings = sessions_for(
-            client, params, check_mode=context.check_mode, needs=float(options.timeout)
+        opened = open_places(
+            client, params, needs=float(options.timeout), check_mode=context.check_mode
         )
-        if options.flat and len(sessions) > 1:
+        if options.flat and len(opened.origins) > 1:
             raise OptionError("flat=true writes one file, and the selection has several pods.")
         outcomes = fan_out(
-            lambda session: _work(client, session, options, check_mode=context.check_mode),
-            sessions,
+            lambda origin: _work(client, origin, options, check_mode=context.check_mode),
+            opened.origins,
             limit=params["concurrency"],
         )
     found = [
-        outcome.value
-        if outcome.value is not None
-        else _Outcome(session=session, error=outcome.error)
-        for session, outcome in zip(sessions, outcomes, strict=True)
+        outcome.value if outcome.value is not None else _Outcome(origin=origin, error=outcome.error)
+        for origin, outcome in zip(opened.origins, outcomes, strict=True)
     ]
     for one in found:
         one.error = one.error or _verdict(one, options)
     result = Result(
-        changed=any(session.changed for session in sessions)
+        changed=any(origin.changed for origin in opened.origins)
         or any(each.changed for one in found for each in one.fetched.files),
         data={"pods": [_pod_result(one, options) for one in found]},
-        diff=session_diff(sessions),
-        warnings=(*warnings, *_told(found, options)),
+        diff=opened.diff,
+        warnings=(*opened.warnings, *_told(found, options)),
     )
     raise_failures([one.error for one in found], result, what="Reading files")
     return result
 
 
-def _place(session: Session) -> Place:
-    target, entry = session.target, session.entry
-    spec = target.pod.get("spec") or {}
-    shared = bool(spec.get("shareProcessNamespace") or spec.get("hostPID"))
-    joined = entry is not None and entry.target_container == target.container
-    seat = Seat(namespace=target.namespace, pod=target.name, container=str(session.debugger or ""))
-    return Place(target=target, seat=seat, first=joined and not shared)
-
-
-def _work(client: Client, session: Session, options: FilesOptions, *, check_mode: bool) -> _Outcome:
+def _work(client: Client, origin: Origin, options: FilesOptions, *, check_mode: bool) -> _Outcome:
     """List, and in state fetched bring home; in check mode only what a running debugger tells."""
-    if session.error is not None or session.action == "planned" or session.debugger is None:
-        return _Outcome(session=session, error=session.error)
-    if session.target.container_problem is not None:
+    place = origin.place
+    if origin.error is not None or place is None:
+        return _Outcome(origin=origin, error=origin.error)
+    if origin.target.container_problem is not None:
         raise FilesError(
-            f"{session.target.ref}: {session.target.container_problem}, so that there is no "
+            f"{origin.target.ref}: {origin.target.container_problem}, so that there is no "
             "process whose files could be read."
         )
-    place = _place(session)
     found = list_files(client, place, options, timeout=options.timeout)
-    outcome = _Outcome(session=session, listing=found)
+    outcome = _Outcome(origin=origin, listing=found)
     outcome.error = _too_much(outcome, options)
     if outcome.error is None and options.state == "fetched" and not check_mode:
-        store = Store(options, session.target)
+        store = Store(options, origin.target)
         outcome.fetched = fetch(client, place, store, found.entries)
         outcome.error = outcome.fetched.error
     return outcome
@@ -141,7 +130,7 @@ def _work(client: Client, session: Session, options: FilesOptions, *, check_mode
 
 def _too_much(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
     """What forbids to fetch what was listed: nothing is fetched then."""
-    ref, found = outcome.session.target.ref, outcome.listing
+    ref, found = outcome.origin.target.ref, outcome.listing
     if found.full:
         return FilesError(
             f"{ref}: paths name more than max_files={options.max_files} files and folders. Raise "
@@ -177,7 +166,7 @@ def _verdict(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
         return None
     texts = [f"{clean(each.path)}: {each.reason.rstrip('.')}" for each in failed]
     return FilesError(
-        f"{outcome.session.target.ref}: {len(failed)} of what paths name could not be read: "
+        f"{outcome.origin.target.ref}: {len(failed)} of what paths name could not be read: "
         f"{listing(texts, most=3)}. allow_partial=true takes the rest."
     )
 
@@ -186,7 +175,7 @@ def _told(outcomes: list[_Outcome], options: FilesOptions) -> list[str]:
     """What is neither a failure nor what was asked for."""
     told = []
     for one in outcomes:
-        ref = one.session.target.ref
+        ref = one.origin.target.ref
         odd = sorted({each.type for each in one.listing.entries} - {"file", "directory", "link"})
         if options.state == "fetched" and odd:
             told.append(f"{ref}: not read, only reported: {', '.join(odd)}.")
@@ -202,9 +191,9 @@ def _pod_result(outcome: _Outcome, options: FilesOptions) -> dict[str, Any]:
         received[each.path].as_dict() if each.path in received else {**each.as_dict(), **nothing}
         for each in outcome.listing.entries
     ]
-    base = Store(options, outcome.session.target).base if options.state == "fetched" else None
+    base = Store(options, outcome.origin.target).base if options.state == "fetched" else None
     return {
-        **session_result(outcome.session),
+        **outcome.origin.result,
         "dest": None if base is None else str(base),
         "files": files,
         "bytes": sum(each.entry.size for each in outcome.fetched.files if each.whole),
