@@ -11,7 +11,7 @@ from typing import Any
 
 _KEYS = (
     "changed", "failed", "msg", "pods", "diff", "result", "warnings", "skipped",
-    "objects", "rules", "kubeconfig", "text", "outcome", "problems", "files",
+    "objects", "rules", "kubeconfig", "cronjob", "text", "outcome", "problems", "files",
     "findings",
 )  # fmt: skip
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
