@@ -45,7 +45,7 @@ __all__ = [
 
 PACKAGE = "ansible_collections.kubedebug.core"
 JUNIT = OUTPUT / "junit"
-SHELL_SCRIPTS = (".ci/run", "tests/tools/run")
+SHELL_SCRIPTS = (".ci/run", "tests/tools/install-tshark", "tests/tools/run")
 PLAYBOOK_FOLDERS = ("playbooks", "roles", "tests/e2e", "tests/demo")
 PROGRAMS = {
     "tests/cluster": "tests/cluster",
@@ -53,16 +53,6 @@ PROGRAMS = {
     "tests/bench": "tests/bench",
 }
 """Folders whose files import each other by names of their own, and where those names begin."""
-
-TSHARK = """\
-command -v tshark && command -v capinfos && exit 0
-export DEBIAN_FRONTEND=noninteractive
-set -- -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 tshark
-apt-get install "$@" </dev/null && exit 0
-# A fresh machine has no package lists, or has old ones.
-apt-get update -qq </dev/null && apt-get install "$@" </dev/null && exit 0
-echo "tshark is missing and could not be installed: the tests that read captures will fail."
-"""
 
 ARGUMENTS: list[str] = []
 """What the user added for pytest (`make unit ARGS="-k retry"`); set by the command line."""
@@ -92,11 +82,8 @@ def cluster_up() -> list[Step]:
 
 
 def tshark() -> list[Step]:
-    """Install what captures are read with, where it is missing and apt is there.
-
-    A failure is told and no more: only the tests that read captures need it, and they say so.
-    """
-    return [Step("tshark", ("sh", "-c", TSHARK), own_variables(), ROOT)]
+    """Install what captures are read with, where it is missing and apt is there."""
+    return [Step("tshark", ("sh", "tests/tools/install-tshark"), own_variables(), ROOT)]
 
 
 def cluster_variables() -> dict[str, str]:
