@@ -29,6 +29,8 @@ __all__ = ["Answer", "Cut", "Fault", "FaultProxy", "Held", "Paused", "Slow"]
 _CHUNK = 65536
 # Seconds without a byte after which a relay ends; nothing here is silent for so long.
 _SILENCE = 120.0
+# Seconds that a pause lasts when the test forgets it.
+_PAUSE = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +231,7 @@ class FaultProxy:
                     tail = (tail + chunk)[-_CHUNK:]
                     if does.marker in tail and isinstance(does, Paused):
                         does.reached.set()
-                        does.release.wait(_SILENCE)
+                        does.release.wait(_PAUSE)
                         does = None
                     elif does.marker in tail:
                         if does.marker:
