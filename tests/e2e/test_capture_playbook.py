@@ -138,6 +138,23 @@ def _check_report(run: Run, evidence: Path, space: Space, home: dict[str, Any]) 
         assert "hidden" not in json.dumps(pod["captures"]), "a query may hold a token"
 
 
+def _tasks(space: Space, path: Path) -> Path:
+    """What a user has done while it is recorded: a request, and a failure."""
+    ask = {
+        "namespace": space.name,
+        "name": "{{ capture_pods[0].name }}",
+        "debugger": "{{ capture_pods[0].seat.container }}",
+        "argv": ["wget", "-qO-", "http://localhost:80/"],
+    }
+    tasks = [
+        {"name": "Ask", "kubedebug.core.ephemeral_command": ask},
+        {"name": "Break", "ansible.builtin.fail": {"msg": "the checkout broke"}},
+        {"name": "Never", "ansible.builtin.debug": {"msg": "after the failure"}},
+    ]
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    return path
+
+
 def test_a_failing_task_loses_nothing(space: Space, play: Playbooks, tmp_path: Path) -> None:
     space.web()
     # What a run that died has left: the same name, other options.
@@ -147,22 +164,7 @@ def test_a_failing_task_loses_nothing(space: Space, play: Playbooks, tmp_path: P
         {**left, "state": "started", "filter": "udp", "max_seconds": 300},
         timeout=_PATIENCE,
     )
-    tasks = tmp_path / "tasks.yml"
-    ask = {
-        "namespace": space.name,
-        "name": "{{ capture_pods[0].name }}",
-        "debugger": "{{ capture_pods[0].seat.container }}",
-        "argv": ["wget", "-qO-", "http://localhost:80/"],
-    }
-    tasks.write_text(
-        json.dumps(
-            [
-                {"name": "Ask", "kubedebug.core.ephemeral_command": ask},
-                {"name": "Break", "ansible.builtin.fail": {"msg": "the checkout broke"}},
-                {"name": "Never", "ansible.builtin.debug": {"msg": "after the failure"}},
-            ]
-        )
-    )
+    tasks = _tasks(space, tmp_path / "tasks.yml")
 
     run = play.play(
         "kubedebug.core.capture_pod",
