@@ -70,7 +70,7 @@ options:
     description:
       - Seconds after which the kubelet ends the pod (C(activeDeadlineSeconds)), also when nobody is
         there to do it; 10 at the least. The object stays until it is deleted, by O(state=absent) or
-        M(kubedebug.core.debug_cleanup).
+        M(kubedebug.core.debug_cleanup). A pod that fits on no node runs nothing, and has no bound.
     type: int
     default: 3600
   owner:

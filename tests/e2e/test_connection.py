@@ -16,7 +16,7 @@ import pytest
 from e2ekit import manifests
 from e2ekit.cluster import Space
 from e2ekit.fixtures import NewPlay, NewSpace
-from e2ekit.playbooks import Playbooks
+from e2ekit.playbooks import Playbooks, Run, TaskResult
 
 __all__: list[str] = []
 
@@ -101,6 +101,57 @@ def test_a_play_inside_pods_without_a_shell(space: Space, play: Playbooks, tmp_p
     marks = {each["name"]: each["value"] for each in kept["env"]}
     assert marks["KUBEDEBUG_TICKET"] == "INC-1"
     assert kept["targetContainerName"] == "web"
+
+
+def test_the_pods_of_an_inventory(space: Space, play: Playbooks, tmp_path: Path) -> None:
+    """The hosts come from the inventory plugin, and nothing else leads the connection to them."""
+    for name in ("one", "two"):
+        space.web(name, labels={"app": "joined"})
+    space.web("other")
+    source = tmp_path / "shop.kubedebug.yml"
+    wanted = {
+        "plugin": "kubedebug.core.pods",
+        "namespaces": [space.name],
+        "label_selectors": ["app=joined"],
+    }
+    source.write_text(json.dumps(wanted), encoding="utf-8")
+    outside = tmp_path / "out"
+    tasks: list[dict[str, Any]] = [
+        {"name": "Setup", "ansible.builtin.setup": {"gather_subset": ["min"]}},
+        {"name": "Command", "ansible.builtin.command": {"argv": ["cat", "/proc/1/comm"]}},
+        {
+            "name": "Copy",
+            "ansible.builtin.copy": {"content": "{{ kubedebug_pod }}", "dest": "/tmp/name"},
+        },
+        {
+            "name": "Fetch",
+            "ansible.builtin.fetch": {
+                "src": "/tmp/name",
+                "dest": f"{outside}/{{{{ kubedebug_pod }}}}",
+                "flat": True,
+            },
+        },
+    ]
+    variables = {
+        "kubedebug_image": space.cluster.toolbox,
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_pipelining": True,
+    }
+    path = _play(play, tasks, hosts="kubedebug", vars=variables)
+
+    run = play.play(path, "-i", str(source))
+
+    pods = {each.result["ansible_facts"]["ansible_hostname"] for each in _of(run, "Setup")}
+    assert pods == {"one", "two"}
+    assert {each["stdout"] for each in _of(run, "Command")} == {"web"}
+    assert {each.name: each.read_text(encoding="utf-8") for each in outside.iterdir()} == {
+        name: name for name in ("one", "two")
+    }
+    assert space.entries("other") == []
+
+
+def _of(run: Run, task: str) -> list[TaskResult]:
+    return [each for each in run.tasks if each.task == task]
 
 
 def test_a_hundred_hosts_at_once(space: Space, play: Playbooks, tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ def _try(client: Client, draft: Made, plan: MadePlan) -> None:
     """Let the API server judge a pod without making it."""
     try:
         client.post(_pods(draft), draft.added, {**_STRICT, "dryRun": "All"}, idempotent=True)
-    except Conflict:
-        # The name is taken: whether by what is meant is seen when it is made.
-        return
+    except Conflict as error:
+        # The name is taken, which is right where it is by what another run has made just now.
+        _taken(client, draft, error)
     except ApiError as error:
         raise _explained(client, draft, plan, error) from error
 

@@ -83,8 +83,16 @@ def _judge(one: Made, kind: str, pod: Mapping[str, Any]) -> Made | None:
     one = replace(one, pod=pod, node=str(pod["spec"].get("nodeName") or one.node))
     if kind == "DELETED":
         return _failed(one, "it was deleted while the task waited for it")
-    state = agent_status(pod, one.container).get("state") or {}
+    status = agent_status(pod, one.container)
+    state = status.get("state") or {}
     ended = state.get("terminated") or {}
+    if _loops(state):
+        last = (status.get("lastState") or {}).get("terminated") or {}
+        return _failed(
+            one,
+            f"container {one.container} ends again and again, the last time with exit code "
+            f"{last.get('exitCode')}",
+        )
     if state.get("running") is not None or ended.get("exitCode") == 0:
         return one
     found = pod_failure(pod, one.container)
@@ -96,6 +104,10 @@ def _judge(one: Made, kind: str, pod: Mapping[str, Any]) -> Made | None:
     if not ended:
         text += f". Way out: {_WAYS_OUT.get(reason, _OTHER_WAY_OUT)}"
     return _failed(one, text)
+
+
+def _loops(state: Mapping[str, Any]) -> bool:
+    return bool((state.get("waiting") or {}).get("reason") == "CrashLoopBackOff")
 
 
 def _failed(one: Made, text: str) -> Made:
@@ -116,7 +128,7 @@ def _timed_out(one: Made, timeout: float) -> Made:
 def _with_log(client: Client, one: Made) -> Made:
     """Add the last lines of a container that ended with an error of its own."""
     state = agent_status(one.pod or {}, one.container).get("state") or {}
-    if one.error is None or state.get("terminated") is None:
+    if one.error is None or (state.get("terminated") is None and not _loops(state)):
         return one
     seat = Seat(namespace=one.namespace, pod=one.name, container=one.container)
     lines = container_log(client, seat)
