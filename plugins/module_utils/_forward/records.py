@@ -46,8 +46,9 @@ class StoreError(DebugError):
 class Record:
     """One forward. `expires` and `ended_at` are seconds since 1970.
 
-    `port_name` is the port as the task gave it, and `controller_pid` is 0 for a forward that no playbook's end ends. `ended` is why the process
-    has ended; it is None while it runs, and when it could not say so any more.
+    `port_name` is the port as the task gave it, and `controller_pid` is 0 for a forward that no
+    playbook's end ends. `ended` is why the process has ended; it is None while it runs, and when
+    it could not say so any more.
     """
 
     id: str

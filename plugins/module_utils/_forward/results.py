@@ -19,6 +19,7 @@ __all__ = ["Action", "Forwarded", "forward_result"]
 
 Action: TypeAlias = Literal["started", "reused", "planned", "stopped", "none", "failed"]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Forwarded:
     """What was done about one forward."""
