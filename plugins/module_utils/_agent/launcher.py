@@ -164,6 +164,7 @@ LAUNCHER = script(
             if [ "$port" ]; then pace=0.2; else pace=1; fi
             sleep "$pace" 2>/dev/null &
             wait "$!" || { sleep 1 & wait "$!"; }
+            kill -0 "$$" 2>/dev/null || exit 0
             uptime
             if [ "$up" -ge "$end" ]; then
                 say "$over"
