@@ -15,7 +15,7 @@ _KEYS = (
     "findings",
 )  # fmt: skip
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
-_NAME = re.compile(r"kubedebug-[0-9a-f]{10}(-\d+)?")
+_NAME = re.compile(r"kubedebug-(agent-)?[0-9a-f]{10}(-\d+)?")
 _LOOPBACK = re.compile(r"\b127\.0\.0\.1:\d+")
 _HASH = re.compile(r"\b[0-9a-f]{10}\b")
 # What is measured, or chosen by the cluster, differs each time.
