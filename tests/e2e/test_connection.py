@@ -26,6 +26,8 @@ _MIB = 1024 * 1024
 _PODS = 20
 _HOSTS = 100
 _FORKS = 20
+# Seconds. A task of a host is a process of its own, and there are many of them.
+_PATIENCE = 300
 
 
 def _inventory(space: Space, folder: Path, hosts: dict[str, dict[str, Any]], **more: Any) -> str:
@@ -83,6 +85,7 @@ def test_a_play_inside_pods_without_a_shell(space: Space, play: Playbooks, tmp_p
         "connection",
         "-i",
         inventory,
+        timeout=_PATIENCE,
         kd_payload=str(payload),
         kd_inside=inside,
         kd_outside=str(outside),
@@ -139,7 +142,7 @@ def test_the_pods_of_an_inventory(space: Space, play: Playbooks, tmp_path: Path)
     }
     path = _play(play, tasks, hosts="kubedebug", vars=variables)
 
-    run = play.play(path, "-i", str(source))
+    run = play.play(path, "-i", str(source), timeout=_PATIENCE)
 
     pods = {each.result["ansible_facts"]["ansible_hostname"] for each in _of(run, "Setup")}
     assert pods == {"one", "two"}
@@ -164,7 +167,7 @@ def test_a_hundred_hosts_at_once(space: Space, play: Playbooks, tmp_path: Path) 
     inventory = _inventory(space, tmp_path, hosts)
     path = _play(play, [{"name": "Who", "ansible.builtin.raw": "hostname", "changed_when": False}])
 
-    run = play.play(path, "-i", inventory, "--forks", str(_FORKS), timeout=300)
+    run = play.play(path, "-i", inventory, "--forks", str(_FORKS), timeout=_PATIENCE)
 
     answers = {each.host: each["stdout"].strip() for each in run.tasks}
     assert answers == {host: variables["kubedebug_pod"] for host, variables in hosts.items()}
@@ -209,7 +212,7 @@ def test_a_pod_that_goes_in_mid_play(space: Space, play: Playbooks, tmp_path: Pa
         ],
     )
 
-    run = play.play(path, "-i", inventory, ok=False)
+    run = play.play(path, "-i", inventory, ok=False, timeout=_PATIENCE)
 
     after = {each.host: each for each in run.tasks if each.task == "After"}
     assert after["stays"].status == "ok"
@@ -234,7 +237,7 @@ def test_a_pod_that_goes_while_a_command_runs(
     space.kubectl(*argv, "until grep -qs 600 /proc/[0-9]*/cmdline; do sleep 0.1; done")
 
     space.kubectl("delete", "pod", "web", "--now")
-    run = started.wait()
+    run = started.wait(_PATIENCE)
 
     (long,) = run.tasks
     assert run.rc != 0
@@ -270,7 +273,7 @@ def test_what_is_refused(shared: Space, shared_play: Playbooks, tmp_path: Path) 
     inventory = _inventory(shared, tmp_path, hosts)
     path = _play(shared_play, [{"name": "Task", "ansible.builtin.raw": "true"}])
 
-    run = shared_play.play(path, "-i", inventory, ok=False)
+    run = shared_play.play(path, "-i", inventory, ok=False, timeout=_PATIENCE)
 
     messages = {each.host: each.msg for each in run.tasks}
     for case in _REFUSED:
@@ -289,7 +292,7 @@ def test_without_the_right_to_exec(new_space: NewSpace, new_play: NewPlay, tmp_p
     inventory = _inventory(space, tmp_path, {"web": {}})
     path = _play(play, [{"name": "Task", "ansible.builtin.raw": "true"}])
 
-    run = play.play(path, "-i", inventory, ok=False)
+    run = play.play(path, "-i", inventory, ok=False, timeout=_PATIENCE)
 
     assert run.task("Task").status == "unreachable"
     assert '"pods/exec"' in run.task("Task").msg
@@ -337,7 +340,7 @@ def test_a_file_that_cannot_be_had_or_written(
         ],
     )
 
-    run = play.play(path, "-i", inventory)
+    run = play.play(path, "-i", inventory, timeout=_PATIENCE)
 
     written = run.task("Write")
     assert written.status == "ignored"
