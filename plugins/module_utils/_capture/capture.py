@@ -284,6 +284,7 @@ def _merge_inputs(pod: PodCapture) -> list[MergeInput]:
             received=each.recording.counts.received,
             dropped=each.recording.counts.dropped_kernel,
             clock_offset=reading.offset if reading is not None else None,
+            clock_uncertainty=reading.uncertainty if reading is not None else 0.0,
             filter=str(each.recording.spec.get("filter") or ""),
         )
         for each in pod.fetched

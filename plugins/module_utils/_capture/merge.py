@@ -54,8 +54,8 @@ class MergeInput:
 
     ``received`` and ``dropped`` are tcpdump's own counts of the pod's whole capture. ``comment``
     says what is known to be wrong with the file. ``clock_offset`` is by how many seconds the clock
-    of the pod's node was ahead of this machine's; it is told in the file and never applied, since
-    it is an estimate and the timestamps are evidence.
+    of the pod's node was ahead of this machine's, give or take ``clock_uncertainty``; it is told in
+    the file and never applied, since it is an estimate and the timestamps are evidence.
     """
 
     path: str
@@ -66,6 +66,7 @@ class MergeInput:
     received: int | None = None
     dropped: int | None = None
     clock_offset: float | None = None
+    clock_uncertainty: float = 0.0
     filter: str = ""
 
 
@@ -341,7 +342,12 @@ def _described(item: MergeInput, interface: Interface) -> Interface:
 
 def _comment(item: MergeInput) -> str:
     parts = [clean(item.comment, limit=_COMMENT)]
-    if item.clock_offset is not None:
+    if item.clock_offset is not None and abs(item.clock_offset) <= item.clock_uncertainty:
+        parts.append(
+            "The clocks of the node and of the controller agreed, as far as could be known (within "
+            f"{item.clock_uncertainty:.3f} s)."
+        )
+    elif item.clock_offset is not None:
         ahead = "ahead of" if item.clock_offset >= 0 else "behind"
         parts.append(
             f"The clock of the node was {abs(item.clock_offset):.3f} s {ahead} that of the "

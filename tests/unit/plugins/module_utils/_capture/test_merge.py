@@ -183,6 +183,13 @@ def test_the_clocks_are_told_and_not_applied(tmp_path: Path) -> None:
     assert packets[0][1] == START + 5000
 
 
+def test_an_offset_within_its_uncertainty_is_none(tmp_path: Path) -> None:
+    path = written(tmp_path, pcap(at(5)))
+    content = merged(of(path, clock_offset=0.3, clock_uncertainty=0.4))[3]
+    assert b"agreed, as far as could be known (within 0.400 s)" in content
+    assert b"ahead" not in content
+
+
 def test_an_address_that_pods_share_is_the_nodes(tmp_path: Path) -> None:
     path = written(tmp_path, pcap(at(5)))
     keywords = {"ips": ("192.0.2.1", "not an address")}
