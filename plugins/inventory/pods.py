@@ -155,10 +155,12 @@ compose:
 # cache_connection: /var/cache/ansible/inventory
 """
 
+import importlib
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -253,6 +255,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return
         self.inventory.set_variable(group, "ansible_connection", connection)
         if connection == "kubedebug.core.ephemeral":
+            # The tasks of these hosts are forks of this process: what it has compiled, they
+            # need not.
+            importlib.import_module(
+                "ansible_collections.kubedebug.core.plugins.module_utils._connection.everything"
+            )
             for name, value in handed_on(self._auth()).items():
                 self.inventory.set_variable(group, name, value)
 
@@ -306,7 +313,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name, condition in (groups or {}).items():
             try:
                 fits = self._once(
-                    "condition", condition, variables, lambda c=condition: self._fits(c, variables)
+                    "condition", condition, variables, partial(self._fits, condition, variables)
                 )
             except AnsibleError as error:
                 if strict:
