@@ -8,6 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +185,119 @@ def test_variables_arrive_as_they_are_written(
     assert re.search(r"failed=0", log)
 
 
+def test_a_cronjob_of_somebody_else(space: Space, play: Playbooks, new_play: NewPlay) -> None:
+    """It is neither replaced nor deleted; and who may not make one is told what is missing."""
+    space.kubectl(
+        "create", "cronjob", _NAME, f"--image={_image()}", "--schedule=@yearly", "--", "x"
+    )
+    before = space.cluster.get("cronjob", _NAME, "-n", space.name)["spec"]
+    administrator = new_play(space, K8S_AUTH_KUBECONFIG=str(space.cluster.kubeconfig))
+    wanted = {"name": _NAME, "namespace": space.name, "schedule": "@daily", "image": _image()}
+
+    refused = administrator.task("debug_schedule", wanted, ok=False)
+    left = administrator.task("debug_schedule", {**wanted, "state": "absent"})
+    forbidden = play.task("debug_schedule", wanted, ok=False)
+
+    assert f"CronJob {space.name}/{_NAME} exists and was not made by this collection" in refused.msg
+    assert (left["cronjob"]["action"], left["changed"]) == ("foreign", False)
+    assert space.cluster.get("cronjob", _NAME, "-n", space.name)["spec"] == before
+    assert "patch and delete on cronjobs of the API group batch" in forbidden.msg
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A folder whose name is a trap for whoever writes it into a crontab or a unit."""
+    folder = tmp_path / "50% 'of' \"it\" (x) \\x"
+    folder.mkdir()
+    return folder
+
+
+def _recorder(folder: Path) -> Path:
+    """A program in place of ansible-playbook, which writes down how it was called."""
+    program = folder / "run playbook"
+    record = folder / "record"
+    program.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        f"json.dump([sys.argv[1:], os.environ.get('KD')], open({str(record)!r}, 'w'))\n",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    return record
+
+
+def test_a_crontab(shared_play: Playbooks, odd: Path) -> None:
+    """What cron would give to the shell runs the playbook, whatever the folder's name is."""
+    record = _recorder(odd)
+    where = "owner == '50% $x'"
+    wanted = {
+        "schedule_kind": "crontab",
+        "schedule_name": _NAME,
+        "schedule_path": str(odd),
+        "schedule_command": str(odd / "run playbook"),
+        "schedule_environment": 'KD: a "word" 50%',
+        "schedule_variables": json.dumps({"cleanup_where": where}),
+    }
+
+    first = shared_play.play("kubedebug.core.schedule_cleanup", **wanted)
+    again = shared_play.play("kubedebug.core.schedule_cleanup", **wanted)
+
+    assert re.search(r"changed=1 ", first.stdout)
+    assert re.search(r"changed=0 ", again.stdout)
+    lines = (odd / _NAME).read_text(encoding="utf-8").splitlines()
+    (line,) = [each for each in lines if each.startswith("17 * * * * ")]
+    (setting,) = [each for each in lines if each.startswith("KD=")]
+    # Source: crontab(5): a % is a line break unless a backslash is before it, which is removed.
+    assert not re.search(r"(?<!\\)%", line)
+    command = line.removeprefix("17 * * * * ").replace("\\%", "%")
+    value = setting.removeprefix("KD=")[1:-1]
+    subprocess.run(["/bin/sh", "-c", command], check=True, env={**os.environ, "KD": value})
+    variables = odd / f"{_NAME}.vars.json"
+    called, environment = json.loads(record.read_text(encoding="utf-8"))
+    assert called == ["--extra-vars", f"@{variables}", "kubedebug.core.cleanup"]
+    assert environment == 'a "word" 50%'
+    assert json.loads(variables.read_text(encoding="utf-8")) == {
+        "cleanup_all_namespaces": True,
+        "cleanup_state": "stopped",
+        "cleanup_where": where,
+    }
+    shared_play.play("kubedebug.core.schedule_cleanup", **wanted, schedule_state="absent")
+    assert {path.name for path in odd.iterdir()} == {"record", "run playbook", f"{_NAME}.lock"}
+
+
+def test_a_timer(shared_play: Playbooks, odd: Path) -> None:
+    """systemd takes the units, and they name the very files that the role has written."""
+    wanted = {
+        "schedule_kind": "systemd",
+        "schedule_name": _NAME,
+        "schedule_path": str(odd),
+        "schedule_cron": "0 6 * * mon",
+        "schedule_time_zone": "Europe/Berlin",
+        "schedule_environment": {"KD": 'a "word" 50%'},
+    }
+
+    shared_play.play("kubedebug.core.schedule_cleanup", **wanted)
+
+    units = [odd / f"{_NAME}.{kind}" for kind in ("service", "timer")]
+    service, timer = (unit.read_text(encoding="utf-8") for unit in units)
+    assert "OnCalendar=Mon *-*-* 06:00:00 Europe/Berlin\n" in timer
+    (start,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
+    # Source: systemd.service(5), COMMAND LINES: quotes as in C, %% and $$ for the characters.
+    words = re.findall(r'"((?:[^"\\\\]|\\\\.)*)"', start)
+    plain = [re.sub(r"\\(.)", r"\1", word).replace("%%", "%").replace("$$", "$") for word in words]
+    assert plain == ["ansible-playbook", f"@{odd}/{_NAME}.vars.json", "kubedebug.core.cleanup"]
+    assert 'Environment="KD=a \\"word\\" 50%%"' in service
+    if shutil.which("systemd-analyze"):
+        # By plain names: systemd-analyze itself does not take every path.
+        plainly = [Path(shutil.copy(unit, odd.parent)) for unit in units]
+        done = subprocess.run(
+            ["systemd-analyze", "verify", *map(str, plainly)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -192,6 +309,21 @@ def test_variables_arrive_as_they_are_written(
         pytest.param({"schedule_namespace": "kd-nowhere"}, "kd-nowhere", id="namespace"),
         pytest.param({"schedule_variables": "[1]"}, "dictionaries", id="variables"),
         pytest.param({"schedule_kind": "crontab"}, "schedule_path", id="no-path"),
+        pytest.param(
+            {"schedule_kind": "crontab", "schedule_path": "/x", "schedule_time_zone": "UTC"},
+            "cannot be told to every cron",
+            id="crontab-zone",
+        ),
+        pytest.param(
+            {"schedule_kind": "systemd", "schedule_path": "/x", "schedule_user": "a\nb"},
+            "cannot hold line breaks",
+            id="line-break",
+        ),
+        pytest.param(
+            {"schedule_kind": "awx", "schedule_path": "/x", "schedule_cron": "0 0 1,15 * *"},
+            "make one schedule for each",
+            id="awx",
+        ),
     ],
 )
 def test_what_cannot_be_meant(
