@@ -18,19 +18,18 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible_collections.kubedebug.core.plugins.module_utils._forward.processes import (
     current,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._forward.records import (
+from ansible_collections.kubedebug.core.plugins.module_utils._forward.store import (
     Record,
     Store,
 )
@@ -53,6 +52,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import 
     is_deleting,
     is_finished,
 )
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["ForwardError", "Launch", "Starting", "launch"]
 

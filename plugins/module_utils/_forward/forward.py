@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from signal import SIGUSR1
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import (
     raise_failures,
@@ -33,10 +32,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._forward.processes 
     Process,
     controller,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._forward.records import (
-    Record,
-    Store,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._forward.results import (
     Forwarded,
     forward_result,
@@ -44,6 +39,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._forward.results im
 from ansible_collections.kubedebug.core.plugins.module_utils._forward.stopping import (
     chosen,
     stop_all,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._forward.store import (
+    Record,
+    Store,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
@@ -82,6 +81,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     UseCase,
     open_client,
 )
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["POD_PORT_FORWARD", "forward_rules"]
 

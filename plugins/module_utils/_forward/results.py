@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from ansible_collections.kubedebug.core.plugins.module_utils._forward.records import Record
+from ansible_collections.kubedebug.core.plugins.module_utils._forward.store import Record
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.relay import LOOPBACK
 

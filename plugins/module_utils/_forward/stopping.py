@@ -16,11 +16,11 @@ from ansible_collections.kubedebug.core.plugins.module_utils._forward.options im
     ForwardOptions,
     port_of,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._forward.records import (
+from ansible_collections.kubedebug.core.plugins.module_utils._forward.results import Forwarded
+from ansible_collections.kubedebug.core.plugins.module_utils._forward.store import (
     Record,
     Store,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._forward.results import Forwarded
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.kubedebug.core.plugins.module_utils._forward import records, stopping
+from ansible_collections.kubedebug.core.plugins.module_utils._forward import stopping
+from ansible_collections.kubedebug.core.plugins.module_utils._forward import store as records
 from ansible_collections.kubedebug.core.plugins.module_utils._forward.options import (
     ForwardOptions,
 )
@@ -123,8 +124,8 @@ _LOCKER = """
 import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from ansible_collections.kubedebug.core.plugins.module_utils._forward import records
-with records.Store(Path({folder!r})).lock(["b1b2c3d4e5f60708"], timeout=1):
+from ansible_collections.kubedebug.core.plugins.module_utils._forward import store
+with store.Store(Path({folder!r})).lock(["b1b2c3d4e5f60708"], timeout=1):
     print("locked", flush=True)
     sys.stdin.read()
 """
