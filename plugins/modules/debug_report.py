@@ -67,8 +67,8 @@ options:
     default: []
   captures:
     description:
-      - What M(kubedebug.core.pod_capture) returned as its list of pods. A pod may be in it more than
-        once.
+      - What M(kubedebug.core.pod_capture) returned as its list of pods. A pod may be in it more
+        than once.
     type: list
     elements: dict
     default: []
@@ -92,8 +92,8 @@ options:
   problems:
     description:
       - What went wrong with a step as a whole, each with its C(step) (V(session), V(probe),
-        V(namespaces), V(capture), V(command), V(cleanup) or another name) and its C(msg). Errors of single pods
-        are taken from their results; where a step has some, its own text is left out.
+        V(namespaces), V(capture), V(command), V(cleanup) or another name) and its C(msg). Errors of
+        single pods are taken from their results; where a step has some, its own text is left out.
     type: list
     elements: dict
     default: []
