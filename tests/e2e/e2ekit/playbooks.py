@@ -211,6 +211,20 @@ class Playbooks:
         }
 
 
+def _descendants(root: int) -> list[int]:
+    """The processes below one, as /proc tells; none where there is no /proc."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name in it may hold spaces and parentheses.
+            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            parents[int(entry.parent.name)] = int(fields[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
+
+
 class Started:
     """A running ``ansible-playbook``, in a process group of its own."""
 
