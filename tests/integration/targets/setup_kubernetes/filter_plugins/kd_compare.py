@@ -21,8 +21,8 @@ _HASH = re.compile(r"\b[0-9a-f]{10}\b")
 # What is measured, or chosen by the cluster, differs each time.
 _MEASURED = {
     "avg", "bytes_from_pod", "bytes_to_pod", "debugger", "duration", "ends_with_playbook",
-    "exec_command", "identity", "jitter", "local_port", "max", "min", "p50", "p90", "p99", "pid",
-    "resolved", "samples", "serviceAccountUID", "stddev", "uid", "why",
+    "exec_command", "identity", "jitter", "local_port", "max", "min", "offset", "p50", "p90", "p99",
+    "pid", "resolved", "samples", "serviceAccountUID", "stddev", "uid", "uncertainty", "why",
 }  # fmt: skip
 
 
