@@ -19,11 +19,15 @@ __all__: list[str] = []
 _RULES = manifests.DEBUG_RULES + manifests.AGENT_RULES
 _BASES = "/tmp/kubedebug-capture/capture /kubedebug/capture/capture"
 _RUNS = "cat $(ls -d /tmp/kubedebug-capture /kubedebug/capture 2>/dev/null)/capture/*/status"
-_ALL_OF = 'for p in /proc/[0-9]*; do read -r c <"$p/comm"; {} && kill -KILL "${{p#/proc/}}"; done'
+_ALL_OF = (
+    'for p in /proc/[0-9]*; do {{ read -r c <"$p/comm"; }} 2>/dev/null; '
+    'if {}; then kill -KILL "${{p#/proc/}}"; echo killed; fi; done'
+)
 _KILL_TCPDUMP = _ALL_OF.format('[ "$c" = tcpdump ]')
 # The recorder's first argument after the script is its name and the folder.
 _KILL_RECORDER = _ALL_OF.format(
-    '[ "$c" = sh ] && tr "\\0" " " <"$p/cmdline" | grep -q "kubedebug-capture /[t]mp"'
+    '[ "$c" = sh ] && { tr "\\0" " " <"$p/cmdline"; } 2>/dev/null '
+    '| grep -q "kubedebug-capture /[t]mp"'
 )
 
 
@@ -164,7 +168,7 @@ def test_a_killed_tcpdump_makes_the_capture_partial(
     begun = play.task("pod_capture", _options(space, state="started")).pod
     container = begun["seat"]["container"]
     _traffic(space, container)
-    _sh(space, "web", container, _KILL_TCPDUMP)
+    assert "killed" in _sh(space, "web", container, _KILL_TCPDUMP)
     fetch = _options(space, state="fetched", dest=str(tmp_path))
 
     failed = play.task("pod_capture", fetch, ok=False)
@@ -188,7 +192,7 @@ def test_a_killed_recorder_leaves_its_tcpdump_to_be_stopped(
     space.web()
     begun = play.task("pod_capture", _options(space, state="started")).pod
     container = begun["seat"]["container"]
-    _sh(space, "web", container, _KILL_RECORDER)
+    assert "killed" in _sh(space, "web", container, _KILL_RECORDER)
     _sh(space, "web", container, "cat /proc/[0-9]*/comm | grep -q tcpdump")
     _sh(space, "web", container, "wget -qO- http://localhost/")
 
@@ -297,8 +301,9 @@ def test_a_capture_does_not_get_its_pod_evicted(
 ) -> None:
     space = new_space(rules=_RULES)
     play = new_play(space)
-    limits = {"limits": {"ephemeral-storage": "100Mi"}}
-    space.web(container={"resources": limits})
+    # Requests are as high as limits where they are not said, and not every node has that to give.
+    storage = {"limits": {"ephemeral-storage": "100Mi"}, "requests": {"ephemeral-storage": "0"}}
+    space.web(container={"resources": storage})
     options = _options(space, dest=str(tmp_path), max_seconds=2)
 
     refused = play.task("pod_capture", {**options, "mode": "ephemeral"}, ok=False)
