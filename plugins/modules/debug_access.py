@@ -56,8 +56,8 @@ options:
       - V(workloads) is to find pods by the option C(workload) of the modules.
       - V(debug) is to open, use and stop debuggers in running pods. It lets its holder run anything
         beside, and with most profiles in, the containers of these namespaces.
-      - V(agent) is to start, list and end agents that run as Jobs. Where pods may be privileged, its
-        holder is root on the nodes.
+      - V(agent) is to start, list and end agents that run as Jobs. Where pods may be privileged,
+        its holder is root on the nodes.
       - V(forward) is to connect to ports of pods.
       - V(cleanup) is to find and remove what debugging left behind.
       - V(copies) is to make and delete copies of pods, V(nodes) to make and delete pods that debug

@@ -14,15 +14,15 @@ description:
     behind, decides about each of them, says why, and does what was decided.
   - The API lets no ephemeral container go from its pod. So an honest cleanup can end one that runs,
     and replace the pod where that harms nobody; what stays is reported with the reason.
-  - Pods are read page by page as bytes, and only those that have a mark of a debugger are parsed, so
-    that neither time nor memory is spent on the others.
+  - Pods are read page by page as bytes, and only those that have a mark of a debugger are parsed,
+    so that neither time nor memory is spent on the others.
   - Only what this collection made is touched, by its marks; see O(ownership).
   - Something counts as in use while it lives and its lifetime is not over, or when it has none and
-    O(min_age) does not say when it shall be. That is all that the API tells; it does not tell whether
-    a person has a shell open in it.
+    O(min_age) does not say when it shall be. That is all that the API tells; it does not tell
+    whether a person has a shell open in it.
   - Before anything is removed, the object is read and judged again, and the removal carries its UID
-    and its version. A new object of the same name, and one that somebody began to use meanwhile, are
-    left alone.
+    and its version. A new object of the same name, and one that somebody began to use meanwhile,
+    are left alone.
 extends_documentation_fragment:
   - kubedebug.core.auth
   - kubedebug.core.attributes
@@ -43,8 +43,8 @@ options:
   state:
     description:
       - V(reported) changes nothing. RV(findings[].possible) says what V(recycled) would do.
-      - V(stopped) ends running debuggers by a signal to their own processes and waits for their end;
-        it deletes Jobs, node debuggers and pod copies.
+      - V(stopped) ends running debuggers by a signal to their own processes and waits for their
+        end; it deletes Jobs, node debuggers and pod copies.
       - V(recycled) does that as well, and replaces the pods that carry entries which nothing else
         removes.
     type: str
@@ -79,9 +79,9 @@ options:
   ownership:
     description:
       - V(own) acts on what this collection made. Everything else is reported as kept.
-      - V(any) acts as well on what C(kubectl debug), mirrord and others left behind, as far as it can
-        be told from an application. A pod that C(kubectl debug --copy-to) made has no mark at all and
-        is never found.
+      - V(any) acts as well on what C(kubectl debug), mirrord and others left behind, as far as it
+        can be told from an application. A pod that C(kubectl debug --copy-to) made has no mark at
+        all and is never found.
       - An expression O(where) that looks at C(tool) or C(managed) decides about that itself, as if
         this option were V(any).
     type: str
@@ -101,8 +101,8 @@ options:
     default: []
   where:
     description:
-      - A JMESPath predicate on a finding. It sees the fields of RV(findings) up to C(expires_at), and
-        C(age) and C(finished_age) in seconds (null where they are not known) and C(labels).
+      - A JMESPath predicate on a finding. It sees the fields of RV(findings) up to C(expires_at),
+        and C(age) and C(finished_age) in seconds (null where they are not known) and C(labels).
     type: str
   expired_only:
     description:
@@ -123,6 +123,10 @@ options:
   in_use:
     description:
       - V(keep) leaves alone what is in use. V(stop) does not.
+      - A debugger whose lifetime somebody has extended
+        (O(kubedebug.core.ephemeral_container#module:state=extended)) is in use, too. Only the
+        debugger itself knows of that, so that it is found out when it shall be stopped, and not in
+        check mode.
     type: str
     choices: [keep, stop]
     default: keep
@@ -135,8 +139,8 @@ options:
   recycle_by:
     description:
       - V(evict) evicts each pod, which PodDisruptionBudgets may refuse.
-      - V(rollout) restarts the rollout of the workload, by its own strategy. It replaces all pods of
-        the workload and does not ask PodDisruptionBudgets.
+      - V(rollout) restarts the rollout of the workload, by its own strategy. It replaces all pods
+        of the workload and does not ask PodDisruptionBudgets.
     type: str
     choices: [evict, rollout]
     default: evict
@@ -202,8 +206,8 @@ options:
   metrics_file:
     description:
       - File with numbers for the textfile collector of Prometheus' node exporter; it has to end in
-        C(.prom). It is replaced as a whole at the end of each run that is not in check mode, and does
-        not count as a change.
+        C(.prom). It is replaced as a whole at the end of each run that is not in check mode, and
+        does not count as a change.
     type: path
   metrics_owners:
     description:
@@ -342,23 +346,23 @@ findings:
       sample: recycle
     code:
       description: >-
-        The reason in one word, for programs. Of an action V(finished), V(stuck), V(expired) or V(old);
-        of what is kept V(not_ours), V(in_use), V(too_young), V(not_expired), V(protected_namespace),
-        V(irremovable), V(bare_pod), V(static_pod), V(daemonset), V(job_pod), V(workload_kind),
-        V(workload_gone), V(workload_busy), V(workload_unhealthy), V(too_few), V(pdb_blocks),
-        V(pdb_several), V(pod_leaving) or V(pod_finished).
+        The reason in one word, for programs. Of an action V(finished), V(stuck), V(expired) or
+        V(old); of what is kept V(not_ours), V(in_use), V(too_young), V(not_expired),
+        V(protected_namespace), V(irremovable), V(bare_pod), V(static_pod), V(daemonset),
+        V(job_pod), V(workload_kind), V(workload_gone), V(workload_busy), V(workload_unhealthy),
+        V(too_few), V(pdb_blocks), V(pdb_several), V(pod_leaving) or V(pod_finished).
       type: str
       sample: finished
     why:
       description: The reason as a text.
       type: str
       sample: >-
-        It finished with exit code 0 2 h 5 min ago; the API lets no ephemeral entry go from its pod, so
-        that its pod is to be replaced by eviction (StatefulSet/web).
+        It finished with exit code 0 2 h 5 min ago; the API lets no ephemeral entry go from its pod,
+        so that its pod is to be replaced by eviction (StatefulSet/web).
     status:
       description: >-
-        What became of it. V(kept), V(planned) in check mode, V(done), V(gone) when somebody else was
-        faster, V(left) when it had changed or the run had ended before, V(failed).
+        What became of it. V(kept), V(planned) in check mode, V(done), V(gone) when somebody else
+        was faster, V(left) when it had changed or the run had ended before, V(failed).
       type: str
       sample: done
     changed:

@@ -53,7 +53,18 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.retry import 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.watch import Stream, Watch
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 
-__all__ = ["Gone", "Halt", "Left", "Run", "Sent", "delete", "persist", "read", "stop"]
+__all__ = [
+    "Gone",
+    "Halt",
+    "Left",
+    "Run",
+    "Sent",
+    "delete",
+    "end_debugger",
+    "persist",
+    "read",
+    "stop",
+]
 
 _MOST_CONFLICTS = 5
 
@@ -160,14 +171,15 @@ def read(run: Run, path: str, finding: Finding) -> dict[str, Any]:
 def stop(run: Run, decisions: Sequence[Decision]) -> list[Outcome]:
     """End running debuggers by a signal to their own processes, and see them end."""
     outcomes = fan_out(
-        lambda each: attempt(run, [each], lambda: _stop(run, each.finding)),
+        lambda each: attempt(run, [each], lambda: end_debugger(run, each.finding)),
         decisions,
         limit=run.limits.concurrency,
     )
     return [one for outcome in outcomes for one in outcome.unwrap()]
 
 
-def _stop(run: Run, finding: Finding) -> str:
+def end_debugger(run: Run, finding: Finding) -> str:
+    """Stop one debugger; raises Gone, and Left where somebody has extended its lifetime."""
     pod = read(run, f"{pods_path(finding.namespace)}/{quote(finding.name, safe='')}", finding)
     now = next((each for each in pod_findings(pod) if each.key == finding.key), None)
     if now is None or now.entry is None or now.state != "running":
@@ -187,7 +199,11 @@ def _stop(run: Run, finding: Finding) -> str:
         grace=run.limits.grace_period,
         timeout=run.limits.wait_timeout,
         concurrency=1,
+        spare_extended=run.options.keep_in_use,
     )
+    if stopped.extended_until is not None:
+        until = rfc3339(stopped.extended_until)
+        raise Left(f"Kept: {finding.ref} is in use, somebody has extended it until {until}.")
     if stopped.error is not None:
         raise _unstoppable(stopped.error, now)
     return ""

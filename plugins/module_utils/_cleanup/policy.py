@@ -9,7 +9,8 @@ Findings and a clock go in, decisions come out, so that check mode decides what 
 
 What "in use" means here is what the API can tell: something that lives and has not reached its
 expiry, or that has none and no age was named at which it shall be over. That a person has a shell
-open in it cannot be seen there.
+open in it cannot be seen there, nor that somebody has extended it: ``act`` asks it when it comes to
+stop it.
 """
 
 from __future__ import annotations

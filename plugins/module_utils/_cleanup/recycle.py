@@ -26,6 +26,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.act import
     Run,
     Sent,
     attempt,
+    end_debugger,
     persist,
     read,
     save,
@@ -136,14 +137,35 @@ def _fresh(run: Run, decisions: Sequence[Decision]) -> dict[str, Any]:
     """The pod as it is now; raises Gone, and Left where somebody has begun to use it."""
     finding = decisions[0].finding
     pod = read(run, _path(decisions), finding)
+    if _end_expired(run, pod):
+        pod = read(run, _path(decisions), finding)
     expected = {each.finding.key for each in decisions}
     for each in pod_findings(pod):
         if is_live(each) and each.key not in expected:
-            now = run.client.server_time()
-            if each.managed and each.expires is not None and each.expires <= now:
-                continue
             raise Left(f"{each.ref} runs by now, so that its pod is not replaced.")
     return pod
+
+
+def _end_expired(run: Run, pod: dict[str, Any]) -> bool:
+    """Stop what runs past its lifetime, which tells whether somebody has extended that.
+
+    Raises Left where that is so: only the debugger itself knows.
+    """
+    now = run.client.server_time()
+    over = [
+        each
+        for each in pod_findings(pod)
+        if each.state == "running" and each.managed and each.expires and each.expires <= now
+    ]
+    for each in over:
+        try:
+            end_debugger(run, each)
+        except Left:
+            raise
+        except DebugError:
+            # It has ended by itself, or takes no signal: it goes with the pod then.
+            continue
+    return bool(over)
 
 
 def _path(decisions: Sequence[Decision]) -> str:

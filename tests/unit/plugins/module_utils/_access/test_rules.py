@@ -20,14 +20,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._access.rules impor
     CapabilityName,
     rules,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts import PLURALS
-from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.needs import (
-    all_rules,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._agent import (
     preflight as agent_preflight,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.info import info_rules
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts import PLURALS
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.needs import (
+    all_rules,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
     debug_rules,
     exec_rules,
