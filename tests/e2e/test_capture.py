@@ -98,7 +98,8 @@ def test_known_requests_are_in_the_file(
         "cat /proc/[0-9]*/comm | grep tcpdump; true",
     )
     assert "packets" not in left
-    assert "tcpdump" not in left
+    if mode == "ephemeral":  # a Job sees the node's processes
+        assert "tcpdump" not in left
 
 
 def test_twenty_pods_at_once(space: Space, play: Playbooks, tmp_path: Path) -> None:
@@ -141,12 +142,10 @@ def test_twenty_pods_at_once(space: Space, play: Playbooks, tmp_path: Path) -> N
     merged = Path(fetched["merged"]["path"])
     assert fetched["merged"]["packets"] == sum(pod["packets"]["captured"] for pod in pods)
     assert len(fetched["merged"]["interfaces"]) == _PODS
-    asked = tshark.fields(
-        merged, "frame.interface_name", "http.request.uri", display="http.request"
+    asked = tshark.fields(merged, "http.host", "frame.interface_name", display="http.request")
+    assert sorted(asked) == sorted(
+        (pod["name"], f"{pod['namespace']}/{pod['name']}") for pod in pods
     )
-    assert {uri.rpartition("=")[2]: name for name, uri in asked} == {
-        pod["name"]: f"{pod['namespace']}/{pod['name']}" for pod in pods
-    }
 
 
 def test_a_request_right_after_the_start_is_always_caught(space: Space, play: Playbooks) -> None:
