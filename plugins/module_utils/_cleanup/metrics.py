@@ -60,14 +60,6 @@ def exposition(outcomes: Sequence[Outcome], *, now: float, owners: int, failed: 
     its Prometheus.
     """
     findings = _remaining(outcomes)
-    busiest = Counter(_owner(each) for each in findings)
-    kept = {name for name, _number in sorted(busiest.items(), key=_by_number)[:owners]}
-    series = Counter(
-        (each.kind, each.state, _owner(each) if _owner(each) in kept else OTHERS)
-        for each in findings
-    )
-    for kind in KINDS:
-        series.setdefault((kind, "running", NOBODY), 0)
     done = Counter((each.decision.action, each.status) for each in outcomes)
     oldest = max(
         (now - each.started for each in findings if each.state == "running" and each.started),
@@ -77,45 +69,58 @@ def exposition(outcomes: Sequence[Outcome], *, now: float, owners: int, failed: 
         each.state == "running" and each.expires is not None and each.expires <= now
         for each in findings
     )
-    return "".join(
-        [
-            *_metric(
-                "kubedebug_leftovers",
-                "What debugging has left after the last cleanup, by kind, state and owner.",
-                (
-                    ({"kind": kind, "state": state, "owner": owner}, number)
-                    for (kind, state, owner), number in sorted(series.items())
-                ),
-            ),
-            *_metric(
-                "kubedebug_leftovers_overdue",
-                "How many of them run although their lifetime is over.",
-                [({}, overdue)],
-            ),
-            *_metric(
-                "kubedebug_leftovers_oldest_running_seconds",
-                "For how long the oldest of them has been running.",
-                [({}, round(oldest))],
-            ),
-            *_metric(
-                "kubedebug_cleanup_decisions",
-                "What the last cleanup decided about them, and what became of it.",
-                (
-                    ({"action": action, "status": status}, number)
-                    for (action, status), number in sorted(done.items())
-                ),
-            ),
-            *_metric(
-                "kubedebug_cleanup_failed",
-                "Whether the last cleanup failed in something (1) or not (0).",
-                [({}, int(failed))],
-            ),
-            *_metric(
-                "kubedebug_cleanup_timestamp_seconds",
-                "When the last cleanup ended, in seconds since 1970.",
-                [({}, round(now))],
-            ),
-        ]
+    decisions: Iterable[tuple[dict[str, str], int]] = (
+        ({"action": action, "status": status}, number)
+        for (action, status), number in sorted(done.items())
+    )
+    metrics: tuple[tuple[str, str, Iterable[tuple[dict[str, str], int]]], ...] = (
+        (
+            "kubedebug_leftovers",
+            "What debugging has left after the last cleanup, by kind, state and owner.",
+            _leftovers(findings, owners),
+        ),
+        (
+            "kubedebug_leftovers_overdue",
+            "How many of them run although their lifetime is over.",
+            [({}, overdue)],
+        ),
+        (
+            "kubedebug_leftovers_oldest_running_seconds",
+            "For how long the oldest of them has been running.",
+            [({}, round(oldest))],
+        ),
+        (
+            "kubedebug_cleanup_decisions",
+            "What the last cleanup decided about them, and what became of it.",
+            decisions,
+        ),
+        (
+            "kubedebug_cleanup_failed",
+            "Whether the last cleanup failed in something (1) or not (0).",
+            [({}, int(failed))],
+        ),
+        (
+            "kubedebug_cleanup_timestamp_seconds",
+            "When the last cleanup ended, in seconds since 1970.",
+            [({}, round(now))],
+        ),
+    )
+    return "".join(line for name, text, samples in metrics for line in _metric(name, text, samples))
+
+
+def _leftovers(findings: Sequence[Finding], owners: int) -> Iterable[tuple[dict[str, str], int]]:
+    """The numbers by kind, state and owner, the owners beyond *owners* together."""
+    busiest = Counter(_owner(each) for each in findings)
+    kept = {name for name, _number in sorted(busiest.items(), key=_by_number)[:owners]}
+    series = Counter(
+        (each.kind, each.state, _owner(each) if _owner(each) in kept else OTHERS)
+        for each in findings
+    )
+    for kind in KINDS:
+        series.setdefault((kind, "running", NOBODY), 0)
+    return (
+        ({"kind": kind, "state": state, "owner": owner}, number)
+        for (kind, state, owner), number in sorted(series.items())
     )
 
 

@@ -301,18 +301,3 @@ class Started:
                 result=item["result"],
                 host=item["host"],
             )
-
-
-def _descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace")
-                parent = int(stat.rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    found = children.get(pid, [])
-    for each in found:
-        found += children.get(each, [])
-    return found
