@@ -129,7 +129,7 @@ def test_diff_masks_every_value_but_the_marks() -> None:
     ],
 )
 def test_exec_command(found: Entry | None, command: str | None) -> None:
-    assert exec_command(target(make_pod()), found) == command
+    assert exec_command("shop", "web-0", found) == command
 
 
 @pytest.mark.parametrize(
