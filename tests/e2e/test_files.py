@@ -92,10 +92,8 @@ def test_a_target_of_another_user_without_the_right_is_said(
     paths = {"paths": ["/srv/hello.txt", "/srv/secret"], "dest": str(tmp_path)}
 
     fetched = play.task("pod_fetch", {**_where(play), **paths})
-    refused = play.task(
-        "pod_fetch", {**_where(play), **paths, "profile": "restricted",
-        "custom": {"securityContext": {"runAsUser": 4321}}}, ok=False
-    )  # fmt: skip
+    other = {"profile": "restricted", "custom": {"securityContext": {"runAsUser": 4321}}}
+    refused = play.task("pod_fetch", {**_where(play), **paths, **other}, ok=False)
 
     assert [each["whole"] for each in fetched.pod["files"]] == [True, True]
     assert "the target's root cannot be opened: Permission denied" in refused.msg

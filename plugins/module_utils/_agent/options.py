@@ -50,7 +50,8 @@ PLACEHOLDERS = ("container_id", "runtime", "pid", "socket")
 AGENT_SPEC: dict[str, dict[str, Any]] = {
     "image": {"type": "str"},
     "image_pull_policy": {"type": "str", "choices": list(get_args(PullPolicy))},
-    "image_pull_secrets": {"type": "list", "elements": "str", "default": []},
+    # Names of objects, no secrets.
+    "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "env": {"type": "dict", "default": {}},
     "capabilities": {"type": "list", "elements": "str"},
     "privileged": {"type": "bool", "default": False},

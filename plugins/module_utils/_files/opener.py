@@ -43,4 +43,4 @@ def main(argv: list[str]) -> None:
     except (OSError, Problem) as error:
         text = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         sys.stderr.write(f"kubedebug: {text}\n")
-        sys.exit(126)
+        raise SystemExit(126) from None

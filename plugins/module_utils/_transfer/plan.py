@@ -115,7 +115,12 @@ class Note:
 
 def _facts(data: Any) -> Facts | None:
     names = ("size", "inode", "mtime", "allocated")
-    if not isinstance(data, Mapping) or not all(type(data.get(name)) is int for name in names):
+    if not isinstance(data, Mapping):
+        return None
+    # A boolean is an integer for Python, and no size.
+    if any(
+        isinstance(data.get(name), bool) or not isinstance(data.get(name), int) for name in names
+    ):
         return None
     return Facts(**{name: data[name] for name in names})
 

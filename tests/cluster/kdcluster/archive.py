@@ -120,7 +120,8 @@ def _configuration(image: Image, diff_ids: Sequence[str]) -> bytes:
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
         "history": [
-            {"created": "2023-11-14T22:13:20Z", "created_by": "kubedebug tests"} for _ in diff_ids
+            {"created": "2023-11-14T22:13:20Z", "created_by": "kubedebug tests"}
+            for _layer in diff_ids
         ],
     }
     return json.dumps(whole, sort_keys=True).encode()

@@ -16,11 +16,12 @@ from ansible_collections.kubedebug.core.plugins.module_utils._connection import 
 
 __all__: list[str] = []
 
+_FOUND = {name: shutil.which(name) for name in ("sh", "dash", "bash", "busybox")}
 _SHELLS = [
-    pytest.param([found], id=Path(found).name)
-    for name in ("sh", "dash", "bash")
-    if (found := shutil.which(name))
-] + [pytest.param([found, "sh"], id="busybox") for found in [shutil.which("busybox")] if found]
+    pytest.param([path, "sh"] if name == "busybox" else [path], id=name)
+    for name, path in _FOUND.items()
+    if path
+]
 _DATA = bytes(range(256)) * 1000
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -26,7 +26,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.remote impor
     FileOutcome,
     Place,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import ExecInterrupted
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat, Target
 
@@ -60,7 +59,8 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Stream],
             "preserve": True, "allow_partial": False, "timeout": 60, **changes,
         }  # fmt: skip
         store = Store(FilesOptions(**options), _TARGET)
-        return fetch(cast("Client", None), _PLACE, store, [_entry(path) for path in _FILES])
+        client: Any = None
+        return fetch(client, _PLACE, store, [_entry(path) for path in _FILES])
 
     return bring
 
