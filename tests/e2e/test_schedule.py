@@ -282,7 +282,7 @@ def test_a_timer(shared_play: Playbooks, odd: Path) -> None:
     assert "OnCalendar=Mon *-*-* 06:00:00 Europe/Berlin\n" in timer
     (start,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
     # Source: systemd.service(5), COMMAND LINES: quotes as in C, %% and $$ for the characters.
-    words = re.findall(r'"((?:[^"\\\\]|\\\\.)*)"', start)
+    words = re.findall(r'"((?:[^"\\]|\\.)*)"', start)
     plain = [re.sub(r"\\(.)", r"\1", word).replace("%%", "%").replace("$$", "$") for word in words]
     assert plain == ["ansible-playbook", f"@{odd}/{_NAME}.vars.json", "kubedebug.core.cleanup"]
     assert 'Environment="KD=a \\"word\\" 50%%"' in service
