@@ -37,6 +37,8 @@ __all__ = [
     "TargetOptions",
     "WaitOptions",
     "check_name",
+    "read_quantity",
+    "read_resources",
 ]
 
 Profile: TypeAlias = Literal["general", "baseline", "restricted", "netadmin", "sysadmin"]
@@ -140,6 +142,8 @@ _IMAGE = re.compile(
     r"(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9A-Fa-f]{32,})?",
     re.ASCII,
 )
+# Source: k8s.io/apimachinery, pkg/api/resource/quantity.go.
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i?|[mk])?")
 _SHOWN = 120
 _LONGEST_MARK = 512
 _LONGEST_LIFETIME = 7 * 24 * 3600
@@ -153,6 +157,29 @@ def check_name(option: str, value: str | None) -> None:
             f"{option}={_shown(value)} is not the name of an object of Kubernetes: those hold "
             "lower case letters, digits, dots and dashes only."
         )
+
+
+def read_quantity(option: str, value: Any) -> str:
+    """An amount as Kubernetes writes it; raises OptionError for what is none."""
+    if not _QUANTITY.fullmatch(str(value)):
+        raise OptionError(f"{option}={str(value)[:40]!r} is no quantity: write it as 500Mi or 2Gi.")
+    return str(value)
+
+
+def read_resources(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A container's ``resources``; raises OptionError for what the API would not take."""
+    unknown = sorted(set(value) - {"requests", "limits"})
+    if unknown or not all(isinstance(each, Mapping) for each in value.values()):
+        raise OptionError(
+            "resources is {requests: {cpu: 50m, memory: 64Mi}, limits: {...}}, each of them "
+            "optional."
+        )
+    return {
+        kind: {
+            name: read_quantity(f"resources.{kind}.{name}", each) for name, each in amounts.items()
+        }
+        for kind, amounts in value.items()
+    }
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -366,13 +366,13 @@ SUITES = (
     Suite("types", types, BASE),
     Suite("docs", docs, BASE),
     Suite("peer", partial(tool, "env", "peer"), setup=True),
+    Suite("integration", integration, CLUSTER),  # the longest: beside it runs the rest
     Suite("unit-newest", partial(unit, "newest"), ("environment", "peer")),
     Suite("environment-old", partial(tool, "env", "oldest"), setup=True),
     Suite("unit-oldest", partial(unit, "oldest"), ("environment-old", "peer")),
     Suite("sanity", sanity, BASE),
     Suite("environment-importer", partial(tool, "env", "importer"), setup=True),
     Suite("importer", importer, ("environment-importer",)),
-    Suite("integration", integration, CLUSTER),
     # Two workers of its own on two cores: nothing else beside it.
     Suite("e2e", partial(on_cluster, "e2e", "tests/e2e"), CLUSTER, weight=2, timeout=3000),
     Suite("faults", partial(on_cluster, "faults", "tests/faults"), CLUSTER, weight=2, timeout=3000),

@@ -20,6 +20,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     OptionError,
     PullPolicy,
     check_name,
+    read_quantity,
+    read_resources,
 )
 
 __all__ = [
@@ -97,8 +99,6 @@ MODE_SPEC: dict[str, dict[str, Any]] = {
 
 _DEFAULT_TTL = 300
 _CAPABILITY = re.compile(r"[A-Z][A-Z0-9_]{1,40}")
-# Source: k8s.io/apimachinery, pkg/api/resource/quantity.go.
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i?|[mk])?")
 _LONGEST = 7 * 24 * 3600
 
 
@@ -186,8 +186,8 @@ class AgentOptions:
             env=common.env,
             capabilities=_capabilities(told.get("capabilities")),
             privileged=bool(told.get("privileged", False)),
-            resources=_resources(told.get("resources") or {}),
-            scratch_size=_quantity("scratch_size", told.get("scratch_size", "1Gi")),
+            resources=read_resources(told.get("resources") or {}),
+            scratch_size=read_quantity("scratch_size", told.get("scratch_size", "1Gi")),
             runtime_socket=check_socket(str(told.get("runtime_socket", ""))),
             host_pid=bool(told.get("host_pid", True)),
             service_account=_name("service_account", told.get("service_account")),
@@ -314,25 +314,6 @@ def _capabilities(values: Any) -> tuple[str, ...] | None:
             )
     # The way to say "none at all", which an empty list of a survey does not.
     return () if names == ("NONE",) else names
-
-
-def _quantity(option: str, value: Any) -> str:
-    if not _QUANTITY.fullmatch(str(value)):
-        raise OptionError(f"{option}={str(value)[:40]!r} is no quantity: write it as 500Mi or 2Gi.")
-    return str(value)
-
-
-def _resources(value: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(value) - {"requests", "limits"})
-    if unknown or not all(isinstance(each, Mapping) for each in value.values()):
-        raise OptionError(
-            "resources is {requests: {cpu: 50m, memory: 64Mi}, limits: {...}}, each of them "
-            "optional."
-        )
-    return {
-        kind: {name: _quantity(f"resources.{kind}.{name}", each) for name, each in amounts.items()}
-        for kind, amounts in value.items()
-    }
 
 
 def _tolerations(values: Any) -> tuple[Mapping[str, Any], ...] | None:

@@ -18,6 +18,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     OptionError,
     check_name,
+    read_resources,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._schedule.cron import (
     CronError,
@@ -128,7 +129,7 @@ class ScheduleOptions:
             image_pull_secrets=tuple(str(item) for item in params["image_pull_secrets"] if item),
             service_account=params["service_account"] or name,
             run_as_user=params["run_as_user"],
-            resources=params["resources"] or {},
+            resources=read_resources(params["resources"] or {}),
             node_selector={str(k): str(v) for k, v in (params["node_selector"] or {}).items()},
             tolerations=tuple(params["tolerations"] or ()),
             **{bound: params[bound] for bound in _BOUNDS},
