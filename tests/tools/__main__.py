@@ -106,6 +106,10 @@ def interrupted(number: int, _frame: FrameType | None) -> NoReturn:
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
     signal.signal(signal.SIGTERM, interrupted)
+    # A shell without job control lets what it starts in the background ignore these, and so would
+    # every process below, down to the shells whose heed of Ctrl-C is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options = parser().parse_args(argv)
     try:
         match options.command:
