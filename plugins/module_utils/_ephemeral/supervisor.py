@@ -251,8 +251,8 @@ EXTENDER = script(
     [ "$2" ] && { echo "planned $wanted"; exit 0; }
     KUBEDEBUG_UNTIL=$wanted
     export KUBEDEBUG_UNTIL
-    echo "extended $wanted"
-    exec sleep "$1" </dev/null >/dev/null 2>&1
+    # What is exported shows outside only in a program that is started: so before it is said.
+    exec sh -c 'echo "extended $KUBEDEBUG_UNTIL"; exec sleep "$1" </dev/null >/dev/null 2>&1' sh "$1"
     """,
 )
 """``sh -c EXTENDER kubedebug-extend SECONDS [check]``: let the debugger stay for SECONDS from now.
