@@ -252,7 +252,8 @@ EXTENDER = script(
     KUBEDEBUG_UNTIL=$wanted
     export KUBEDEBUG_UNTIL
     # What is exported shows outside only in a program that is started: so before it is said.
-    exec sh -c 'echo "extended $KUBEDEBUG_UNTIL"; exec sleep "$1" </dev/null >/dev/null 2>&1' sh "$1"
+    exec sh -c 'echo "extended $KUBEDEBUG_UNTIL"; exec sleep "$1" </dev/null >/dev/null 2>&1' \
+    sh "$1"
     """,
 )
 """``sh -c EXTENDER kubedebug-extend SECONDS [check]``: let the debugger stay for SECONDS from now.
