@@ -156,11 +156,7 @@ def _stop(
     client: Client, targets: list[Target], params: Params, owner: str, check_mode: bool
 ) -> Result:
     """Stop the named debuggers, or those that this owner has running, on each target."""
-    chosen = [
-        (target, entry)
-        for target in targets
-        for entry in _chosen_entries(target, _named(params), owner)
-    ]
+    chosen = _chosen(targets, params, owner)
     require(client, preflight.exec_rules_of([target for target, _entry in chosen]))
     if check_mode:
         stopped = [
@@ -186,11 +182,7 @@ def _extend(
     client: Client, targets: list[Target], params: Params, owner: str, check_mode: bool
 ) -> Result:
     """Let the named debuggers, or those that this owner has running, stay for a lifetime more."""
-    chosen = [
-        (target, entry)
-        for target in targets
-        for entry in _chosen_entries(target, _named(params), owner)
-    ]
+    chosen = _chosen(targets, params, owner)
     if not chosen:
         raise OptionError(
             f"No debugger of {owner} runs in the pods that are meant, so that none can be "
@@ -232,6 +224,15 @@ def _extend_diff(one: Extended) -> dict[str, Any]:
         "before": {"expires_at": entry_result(one.entry)["expires_at"]},
         "after": {"expires_at": _extend_result(one)["entry"]["expires_at"]},
     }
+
+
+def _chosen(targets: list[Target], params: Params, owner: str) -> list[tuple[Target, Entry]]:
+    """The named debuggers of the targets, or those that this owner has running there."""
+    return [
+        (target, entry)
+        for target in targets
+        for entry in _chosen_entries(target, _named(params), owner)
+    ]
 
 
 def _chosen_entries(target: Target, names: tuple[str, ...], owner: str) -> list[Entry]:
