@@ -39,6 +39,7 @@ __all__ = [
     "check_name",
     "read_quantity",
     "read_resources",
+    "within",
 ]
 
 Profile: TypeAlias = Literal["general", "baseline", "restricted", "netadmin", "sysadmin"]
@@ -209,7 +210,8 @@ def _shown(value: str) -> str:
     return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
-def _within(option: str, value: int, low: int, high: int, unit: str = "") -> int:
+def within(option: str, value: int, low: int, high: int, unit: str = "") -> int:
+    """The value of an option; raises OptionError where it is out of its range."""
     if not low <= value <= high:
         raise OptionError(f"{option}={value} is out of range: give {low} to {high}{unit}.")
     return value
@@ -245,8 +247,8 @@ class TargetOptions:
             field_selectors=_texts(params["field_selectors"]),
             where=_text(params["where"]),
             container=_text(params.get("container")),
-            max_pods=_within("max_pods", params.get("max_pods", 10), 1, 100_000),
-            concurrency=_within("concurrency", params.get("concurrency", 16), 1, _MOST_CONCURRENCY),
+            max_pods=within("max_pods", params.get("max_pods", 10), 1, 100_000),
+            concurrency=within("concurrency", params.get("concurrency", 16), 1, _MOST_CONCURRENCY),
         )
         for option, values in (("namespace", (options.namespace,)), ("name", options.name)):
             for value in values:
@@ -275,7 +277,7 @@ class WaitOptions:
     def from_params(cls, params: Mapping[str, Any]) -> WaitOptions:
         return cls(
             wait=bool(params["wait"]),
-            timeout=_within("wait_timeout", params["wait_timeout"], 1, 24 * 3600, " seconds"),
+            timeout=within("wait_timeout", params["wait_timeout"], 1, 24 * 3600, " seconds"),
         )
 
 
@@ -317,7 +319,7 @@ class DebuggerOptions:
             custom=params["custom"] or {},
             stdin=bool(params.get("stdin", False)),
             tty=bool(params.get("tty", False)),
-            lifetime=_within("lifetime", params["lifetime"], 0, _LONGEST_LIFETIME, " seconds"),
+            lifetime=within("lifetime", params["lifetime"], 0, _LONGEST_LIFETIME, " seconds"),
             owner=_mark("owner", params["owner"]),
             reason=_mark("reason", params["reason"]),
             ticket=_mark("ticket", params["ticket"]),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.manifest import masked_job
@@ -18,6 +17,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._agent.records impo
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results import pod_result
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.spec import masked_entry
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 
 __all__ = ["agent_diff", "agent_result", "record_result"]
 
@@ -48,13 +48,6 @@ def _exec_command(seat: Seat | None) -> str | None:
         return None
     argv = ["kubectl", "exec", "-it", "-n", seat.namespace, seat.pod, "-c", seat.container]
     return shlex.join([*argv, "--", "sh"])
-
-
-def rfc3339(epoch: float | None) -> str | None:
-    """The time of a result; None for none."""
-    if epoch is None:
-        return None
-    return datetime.fromtimestamp(epoch, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def agent_diff(agents: Sequence[Agent]) -> tuple[Mapping[str, Any], ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import clean
-from ansible_collections.kubedebug.core.plugins.module_utils._options import OptionError
+from ansible_collections.kubedebug.core.plugins.module_utils._options import OptionError, within
 
 __all__ = ["CAPTURE_SPEC", "CaptureOptions", "CaptureState", "FetchOptions"]
 
@@ -61,12 +61,6 @@ _MOST_FILES = 100
 _MILLION = 1_000_000
 
 
-def _within(option: str, value: int, low: int, high: int, unit: str = "") -> int:
-    if not low <= value <= high:
-        raise OptionError(f"{option}={value} is out of range: give {low} to {high}{unit}.")
-    return value
-
-
 @dataclass(frozen=True, kw_only=True)
 class CaptureOptions:
     """A recording; sizes are in bytes, ``max_packets`` 0 stands for no such bound.
@@ -90,11 +84,11 @@ class CaptureOptions:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> CaptureOptions:
         """Read the options of CAPTURE_SPEC; raise OptionError for what cannot be meant."""
-        files = _within("files", params["files"], 1, _MOST_FILES)
-        file_size = _within("file_size", params["file_size"], 0, _MOST_BYTES, " bytes")
+        files = within("files", params["files"], 1, _MOST_FILES)
+        file_size = within("file_size", params["file_size"], 0, _MOST_BYTES, " bytes")
         _check_ring(files, file_size)
         least, most = (1, _MOST_BYTES) if files > 1 else (_LEAST_BYTES, _MOST_BYTES)
-        max_bytes = _within("max_bytes", params["max_bytes"], least, most, " bytes")
+        max_bytes = within("max_bytes", params["max_bytes"], least, most, " bytes")
         # tcpdump counts the files of a ring in whole millions, and looks before each packet.
         file_size = -(-file_size // _MILLION) * _MILLION
         return cls(
@@ -102,13 +96,13 @@ class CaptureOptions:
             filter=_filter(params["filter"]),
             interface=_interface(params["interface"]),
             # 0 is tcpdump's own word for as much as there can be.
-            snaplen=_within("snaplen", params["snaplen"], 0, _MOST_SNAPLEN, " bytes")
+            snaplen=within("snaplen", params["snaplen"], 0, _MOST_SNAPLEN, " bytes")
             or _MOST_SNAPLEN,
             promiscuous=bool(params["promiscuous"]),
-            max_seconds=_within("max_seconds", params["max_seconds"], 1, _LONGEST, " seconds"),
+            max_seconds=within("max_seconds", params["max_seconds"], 1, _LONGEST, " seconds"),
             max_bytes=files * (file_size + _MOST_SNAPLEN) if files > 1 else max_bytes,
-            max_packets=_within("max_packets", params["max_packets"], 0, 10**9),
-            buffer_size=_within(
+            max_packets=within("max_packets", params["max_packets"], 0, 10**9),
+            buffer_size=within(
                 "buffer_size", params["buffer_size"], 64 * 1024, _MOST_BUFFER, " bytes"
             ),
             files=files,
@@ -201,5 +195,5 @@ class FetchOptions:
             allow_partial=bool(params["allow_partial"]),
             summary=bool(params["summary"]),
             force=bool(params["force"]),
-            timeout=_within("fetch_timeout", params["fetch_timeout"], 1, _LONGEST, " seconds"),
+            timeout=within("fetch_timeout", params["fetch_timeout"], 1, _LONGEST, " seconds"),
         )

@@ -21,7 +21,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup import evi
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings import (
     job_finding,
     pod_findings,
-    rfc3339,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model import (
     Decision,
@@ -52,6 +51,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.retry import RetryPolicy
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.watch import Stream, Watch
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 
 __all__ = [
     "Gone",

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings import rfc3339
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model import Finding
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.options import Selection
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.where import (
     compile_expression,
     is_true,

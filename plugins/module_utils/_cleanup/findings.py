@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model import (
@@ -36,7 +35,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import 
     is_static,
 )
 
-__all__ = ["MANAGED_LABEL", "POD_MARKS", "is_ready", "job_finding", "pod_findings", "rfc3339"]
+__all__ = ["MANAGED_LABEL", "POD_MARKS", "is_ready", "job_finding", "pod_findings"]
 
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 PREFIX = "kubedebug.core/"
@@ -267,14 +266,3 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
     return ready and not is_deleting(pod)
-
-
-def rfc3339(at: float | None) -> str | None:
-    """A time as the API writes it."""
-    if at is None:
-        return None
-    try:
-        return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        # Anybody can write a mark with a year that no calendar has.
-        return None

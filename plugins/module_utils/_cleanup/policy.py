@@ -21,7 +21,6 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.budgets import objection
-from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings import rfc3339
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model import (
     Decision,
     Facts,
@@ -32,6 +31,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model impo
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.options import (
     CleanupOptions,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 
 __all__ = ["Verdict", "candidates", "decide", "duration", "in_use", "is_live", "spared"]
 

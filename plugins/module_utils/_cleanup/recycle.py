@@ -38,7 +38,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts impo
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings import (
     pod_findings,
-    rfc3339,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.health import (
     Members,
@@ -62,6 +61,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.retry import is_transient
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 
 __all__ = ["RESTARTED_AT", "recycle"]
 

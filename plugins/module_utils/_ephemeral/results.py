@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import Entry
@@ -17,6 +16,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.spec import masked_entry
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import Result
 
 __all__ = [
@@ -74,7 +74,7 @@ def entry_result(entry: Entry) -> dict[str, Any]:
         "owner": entry.owner,
         "reason_given": entry.reason_text,
         "ticket": entry.ticket,
-        "expires_at": _rfc3339(entry.expires_at),
+        "expires_at": rfc3339(entry.expires_at),
     }
 
 
@@ -131,9 +131,3 @@ def raise_failures(
         reasons += f" / and {len(failed) - _MOST_REASONS} more, see pods in the result."
     warnings = {"warnings": list(result.warnings)} if result.warnings else {}
     raise DebugError(reasons, facts={**result.as_dict(), **warnings})
-
-
-def _rfc3339(epoch: float | None) -> str | None:
-    if epoch is None:
-        return None
-    return datetime.fromtimestamp(epoch, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

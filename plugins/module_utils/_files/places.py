@@ -40,6 +40,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     WaitOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat, Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import pid_shared_by_all
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 
 __all__ = ["PLACE_SPEC", "Opened", "Origin", "open_places"]
@@ -110,11 +111,9 @@ def _place(session: Session) -> Place | None:
     target, entry = session.target, session.entry
     if session.error is not None or session.action == "planned" or session.debugger is None:
         return None
-    spec = target.pod.get("spec") or {}
-    shared = bool(spec.get("shareProcessNamespace") or spec.get("hostPID"))
     joined = entry is not None and entry.target_container == target.container
     seat = Seat(namespace=target.namespace, pod=target.name, container=session.debugger)
-    return Place(target=target, seat=seat, first=joined and not shared)
+    return Place(target=target, seat=seat, first=joined and not pid_shared_by_all(target.pod))
 
 
 def _jobs(client: Client, params: Mapping[str, Any], *, needs: float, check_mode: bool) -> Opened:

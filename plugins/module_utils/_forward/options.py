@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     OptionError,
     TargetOptions,
+    within,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import (
     Target,
@@ -62,28 +63,22 @@ class ForwardOptions:
         options = cls(
             state=params["state"],
             port=port or None,
-            local_port=_within("local_port", params["local_port"], 0, _LAST_PORT),
-            lifetime=_within("lifetime", params["lifetime"], 1, _LONGEST_LIFETIME),
+            local_port=within("local_port", params["local_port"], 0, _LAST_PORT),
+            lifetime=within("lifetime", params["lifetime"], 1, _LONGEST_LIFETIME),
             probe=bool(params["probe"]),
             outlive_playbook=bool(params["outlive_playbook"]),
-            timeout=_within("timeout", params["timeout"], 1, 600),
+            timeout=within("timeout", params["timeout"], 1, 600),
         )
         if options.port is None and options.state == "started":
             raise OptionError("port is missing: give the number or the name of the pod's port.")
         if port.isdigit():
-            _within("port", int(port), 1, _LAST_PORT)
+            within("port", int(port), 1, _LAST_PORT)
         elif port and (len(port) > _LONGEST_NAME or not port.replace("-", "").isalnum()):
             raise OptionError(
                 f"port={port[:40]!r} is neither a number from 1 to {_LAST_PORT} nor the name of a "
                 "container's port."
             )
         return options
-
-
-def _within(option: str, value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise OptionError(f"{option}={value} is out of range: give {low} to {high}.")
-    return value
 
 
 def port_of(target: Target, port: str) -> int:

@@ -38,7 +38,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._namespaces.table i
     Row,
     Sight,
     build_table,
-    pid_shared_by_all,
     why_unread,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
@@ -50,6 +49,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import pid_shared_by_all
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
     Context,

@@ -19,8 +19,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._namespaces.reading
     NAMES,
     Reading,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import pid_shared_by_all
 
-__all__ = ["Evidence", "Row", "Sight", "build_table", "pid_shared_by_all", "why_unread"]
+__all__ = ["Evidence", "Row", "Sight", "build_table", "why_unread"]
 
 Evidence: TypeAlias = Literal["inode", "pod spec", "unknown"]
 
@@ -62,12 +63,6 @@ class Sight:
         """The pod's specification."""
         spec: Mapping[str, Any] = self.pod.get("spec") or {}
         return spec
-
-
-def pid_shared_by_all(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod's specification gives all of its containers one process namespace."""
-    spec = pod.get("spec") or {}
-    return bool(spec.get("shareProcessNamespace") or spec.get("hostPID"))
 
 
 def build_table(sight: Sight) -> list[Row]:

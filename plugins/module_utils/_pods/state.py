@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import clean
@@ -24,7 +24,9 @@ __all__ = [
     "is_running",
     "is_static",
     "is_windows",
+    "pid_shared_by_all",
     "pod_problem",
+    "rfc3339",
 ]
 
 # The kubelet sets it on the API's image of a pod that comes from a file of the node.
@@ -46,6 +48,23 @@ def epoch(timestamp: str | None) -> float | None:
     except ValueError:
         return None
     return parsed.timestamp() if parsed.tzinfo is not None else None
+
+
+def rfc3339(at: float | None) -> str | None:
+    """A time as the API writes it, in UTC; None for none."""
+    if at is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        # Anybody can write a mark with a year that no calendar has.
+        return None
+
+
+def pid_shared_by_all(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod's specification gives all of its containers one process namespace."""
+    spec = pod.get("spec") or {}
+    return bool(spec.get("shareProcessNamespace") or spec.get("hostPID"))
 
 
 def _phase(pod: Mapping[str, Any]) -> str:

@@ -14,8 +14,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings i
     POD_MARKS,
     job_finding,
     pod_findings,
-    rfc3339,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import rfc3339
 
 __all__: list[str] = []
 
