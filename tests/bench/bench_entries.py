@@ -137,27 +137,27 @@ def main() -> None:
             lambda _round: run("cleanup idle", _ours(*_CLEANUP, "idle")),
             lambda _round: run("peer idle", _peer_idle()),
         )
-    memory = {kind: max(cost.mebibytes for cost in each) for kind, each in costs.items()}
-    _report_info(options, (ours, peer, idle, peer_idle), memory)
-    net = (cleanup - cleanup_idle, peer - peer_idle)
-    figures = [
-        benchkit.Figure(
-            what=f"time, {options.pods} pods, {entries} entries / kubectl",
-            unit="s",
-            ours=cleanup,
-            peer=peer,
-        ),
-        benchkit.Figure(what="the same without the starts", unit="s", ours=net[0], peer=net[1]),
-        benchkit.Figure(what="memory", unit="MiB", ours=memory["cleanup"], peer=memory["peer"]),
-        benchkit.Figure(
-            what=f"memory, all pods / {tenth} of them (flat: 1x)",
-            unit="MiB",
-            ours=memory["cleanup"],
-            peer=few.mebibytes,
-            hold=0.9,
-        ),
-    ]
-    benchkit.report("A report of debug_cleanup", figures, rounds=options.rounds)
+        memory = {kind: max(cost.mebibytes for cost in each) for kind, each in costs.items()}
+        _report_info(options, (ours, peer, idle, peer_idle), memory)
+        net = (cleanup - cleanup_idle, peer - peer_idle)
+        figures = [
+            benchkit.Figure(
+                what=f"time, {options.pods} pods, {entries} entries / kubectl",
+                unit="s",
+                ours=cleanup,
+                peer=peer,
+            ),
+            benchkit.Figure(what="the same without the starts", unit="s", ours=net[0], peer=net[1]),
+            benchkit.Figure(what="memory", unit="MiB", ours=memory["cleanup"], peer=memory["peer"]),
+            benchkit.Figure(
+                what=f"memory, all pods / {tenth} of them (flat: 1x)",
+                unit="MiB",
+                ours=memory["cleanup"],
+                peer=few.mebibytes,
+                hold=0.9,
+            ),
+        ]
+        benchkit.report("A report of debug_cleanup", figures, rounds=options.rounds)
 
 
 def _report_info(

@@ -21,14 +21,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import NotFound
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    NotFound,
+    RequestTimeout,
+)
 
 __all__ = [
     "Cost",
@@ -49,6 +53,7 @@ TOOLBOX = os.environ.get("KUBEDEBUG_TOOLBOX_IMAGE", "localhost/kubedebug/toolbox
 WEB = os.environ.get("KUBEDEBUG_WEB_IMAGE", "localhost/kubedebug/web:dev")
 
 _START_TIMEOUT = 300.0
+_END_TIMEOUT = 900.0
 
 
 @dataclass(frozen=True)
@@ -143,8 +148,11 @@ def namespace(api: Client) -> Iterator[str]:
         print(f"Removing namespace {name} ...", file=sys.stderr)
         # From then on no controller makes new pods in it.
         api.delete(f"/api/v1/namespaces/{name}")
-        api.delete(f"/api/v1/namespaces/{name}/pods", {"gracePeriodSeconds": 0})
-        wait(lambda: _is_gone(api, f"/api/v1/namespaces/{name}"), "its end")
+        # The answer comes when all are gone, which 20,000 are not in the time of a request.
+        with suppress(RequestTimeout):
+            api.delete(f"/api/v1/namespaces/{name}/pods", {"gracePeriodSeconds": 0})
+        gone = partial(_is_gone, api, f"/api/v1/namespaces/{name}")
+        wait(gone, "its end", timeout=_END_TIMEOUT)
 
 
 def _is_gone(api: Client, path: str) -> bool:
@@ -182,12 +190,12 @@ def _deployment(count: int) -> dict[str, Any]:
     }
 
 
-def wait(condition: Callable[[], bool], what: str) -> None:
-    """Ask until *condition* is true; raises RuntimeError when it takes too long."""
-    deadline = time.monotonic() + _START_TIMEOUT
+def wait(condition: Callable[[], bool], what: str, *, timeout: float = _START_TIMEOUT) -> None:
+    """Ask until *condition* is true; raises RuntimeError when it takes over *timeout* seconds."""
+    deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no sign of {what} after {_START_TIMEOUT:.0f} s")
+            raise RuntimeError(f"no sign of {what} after {timeout:.0f} s")
         time.sleep(0.2)
 
 
