@@ -92,15 +92,15 @@ def _filter() -> list[str]:
 
 
 def _peer() -> benchkit.Cost:
-    """Kubectl and the filter, with the memory of both at once."""
+    """Kubectl and the filter, with the memory of both."""
     listing = benchkit.kubectl("get", "pods", "--all-namespaces", "--output=json")
-    return benchkit.measure_pipe(listing, _filter())
+    return benchkit.measure(listing, _filter())
 
 
 def _peer_idle() -> benchkit.Cost:
     """The two with nothing to do."""
     listing = benchkit.kubectl("get", "pods", "--output=json", "--field-selector=metadata.name=-")
-    return benchkit.measure_pipe(listing, _filter())
+    return benchkit.measure(listing, _filter())
 
 
 def _memory(cost: benchkit.Cost) -> float:

@@ -41,7 +41,6 @@ __all__ = [
     "in_turns",
     "kubectl",
     "measure",
-    "measure_pipe",
     "namespace",
     "playbook",
     "report",
@@ -52,6 +51,7 @@ __all__ = [
 TOOLBOX = os.environ.get("KUBEDEBUG_TOOLBOX_IMAGE", "localhost/kubedebug/toolbox:dev")
 WEB = os.environ.get("KUBEDEBUG_WEB_IMAGE", "localhost/kubedebug/web:dev")
 
+_RUN_MEASURED = Path(__file__).with_name("run_measured.py")
 _START_TIMEOUT = 300.0
 _END_TIMEOUT = 900.0
 
@@ -79,41 +79,28 @@ class Figure:
         return self.peer / self.ours if self.ours > 0 else float("inf")
 
 
-def measure(argv: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Cost:
-    """Run a program to its end and measure it; raises RuntimeError with its output if it fails."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            list(argv),
+def measure(*pipeline: Sequence[str], environ: Mapping[str, str] | None = None) -> Cost:
+    """Run a program, or several as a pipe, to the end; the memory is the sum of their peaks.
+
+    Raises RuntimeError with the output if one of them fails.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile() as result:
+        argv = [sys.executable, "-S", "-E", str(_RUN_MEASURED), result.name]
+        subprocess.run(
+            [*argv, json.dumps([list(each) for each in pipeline])],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environ or {})},
+            check=True,
         )
-        _pid, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            output.seek(0)
-            text = output.read()[-2000:].decode("utf-8", "replace")
-            raise RuntimeError(f"{shlex.join(argv)[:200]} ended with {process.returncode}:\n{text}")
-    return Cost(seconds=seconds, mebibytes=usage.ru_maxrss / 1024)
-
-
-def measure_pipe(first: Sequence[str], second: Sequence[str]) -> Cost:
-    """Run `first | second` and measure the time of both and the sum of their memory."""
-    start = time.perf_counter()
-    with subprocess.Popen(list(first), stdout=subprocess.PIPE) as source:
-        sink = subprocess.Popen(list(second), stdin=source.stdout, stdout=subprocess.DEVNULL)
-        if source.stdout is not None:
-            source.stdout.close()
-        memory = 0.0
-        for process in (source, sink):
-            _pid, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            memory += usage.ru_maxrss / 1024
-    if source.returncode or sink.returncode:
-        raise RuntimeError(f"{shlex.join(first)[:200]} | {shlex.join(second)[:200]} failed")
-    return Cost(seconds=time.perf_counter() - start, mebibytes=memory)
+        told = json.load(result)
+        if any(told["codes"]):
+            output.seek(0, os.SEEK_END)
+            output.seek(max(0, output.tell() - 2000))
+            text = output.read().decode("utf-8", "replace")
+            lines = " | ".join(shlex.join(each)[:200] for each in pipeline)
+            raise RuntimeError(f"{lines} ended with {told['codes']}:\n{text}")
+    return Cost(seconds=told["seconds"], mebibytes=told["kibibytes"] / 1024)
 
 
 def in_turns(rounds: int, *runs: Callable[[int], float]) -> list[float]:
