@@ -108,6 +108,24 @@ options:
       - User number in the container; that of the image by default, which must then be a number
         other than 0.
     type: int
+  claim:
+    description:
+      - Name of a persistent volume claim in O(namespace) whose volume the runs have at
+        O(claim_path), for what is to outlive a pod, such as evidence and metrics. It has to exist;
+        as one run follows the other, V(ReadWriteOnce) is enough.
+    type: str
+  claim_path:
+    description:
+      - Where the container has the volume of O(claim). What O(variables) are to write there has to
+        be said in them.
+    type: str
+    default: /var/lib/kubedebug
+  fs_group:
+    description:
+      - Group number that may write to the volume of O(claim); Kubernetes gives the volume to it
+        where the volume's driver can. That of O(run_as_user) by default. Without either the volume
+        has to be writable as it is, or the cluster has to choose the group, as OpenShift does.
+    type: int
   resources:
     description:
       - Resources of the container.
@@ -182,6 +200,19 @@ EXAMPLES = r"""
     variables:
       cleanup_state: stopped
       cleanup_all_namespaces: true
+
+- name: Clean up every morning, and keep evidence and numbers on a volume
+  kubedebug.core.debug_schedule:
+    namespace: kubedebug
+    schedule: 0 6 * * *
+    image: registry.example.com/kubedebug-ee:0.1.0
+    claim: kubedebug-kept
+    fs_group: 1000
+    variables:
+      cleanup_state: recycled
+      cleanup_all_namespaces: true
+      cleanup_evidence_dir: /var/lib/kubedebug/evidence
+      cleanup_metrics_file: /var/lib/kubedebug/kubedebug.prom
 
 - name: No more of it
   kubedebug.core.debug_schedule:

@@ -11,11 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2ekit.cluster import Space
+from e2ekit.cluster import RUN_LABEL, Space
 from e2ekit.fixtures import NewPlay, NewSpace
 from e2ekit.leftovers import agent_job, entry, plant
 from e2ekit.playbooks import REPOSITORY, Playbooks
@@ -183,6 +184,90 @@ def test_variables_arrive_as_they_are_written(
     assert json.loads(argument)["cleanup_where"] == where
     log = ops.kubectl("logs", "job/by-hand")
     assert re.search(r"failed=0", log)
+
+
+def _local_volume(name: str, space: Space, folder: Path) -> list[dict[str, Any]]:
+    """A folder of the node, which is this machine, as a volume for one claim of a namespace.
+
+    Of the type ``local``, which Kubernetes gives to a group as it does those of storage drivers.
+    """
+    (node, *_others) = space.cluster.get("nodes")["items"]
+    size = {"storage": "1Mi"}
+    here = {
+        "key": "kubernetes.io/hostname",
+        "operator": "In",
+        "values": [node["metadata"]["labels"]["kubernetes.io/hostname"]],
+    }
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "labels": {RUN_LABEL: space.cluster.run}},
+        "spec": {
+            "capacity": size,
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "local": {"path": str(folder)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        },
+    }
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "kept", "namespace": space.name},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "",
+            "volumeName": name,
+            "resources": {"requests": size},
+        },
+    }
+    return [volume, claim]
+
+
+@pytest.fixture
+def volume(ops: Space, tmp_path: Path) -> Iterator[Path]:
+    """The folder of root's that the claim ``kept`` in ``ops`` leads to."""
+    folder = tmp_path / "volume"
+    folder.mkdir(mode=0o755)
+    name = f"kept-{ops.name}"
+    ops.cluster.create(_local_volume(name, ops, folder))
+    yield folder
+    # It goes when its claim has gone, with the namespace.
+    ops.cluster.kubectl("delete", "persistentvolume", name, "--wait=false")
+
+
+def test_evidence_and_metrics_outlive_the_pod(
+    space: Space, ops: Space, administrator: Playbooks, volume: Path
+) -> None:
+    """An ordinary user may write to a volume of root, and what it wrote is there after it."""
+    labels = {**_OURS, "kubedebug.core/role": "agent"}
+    space.create(agent_job("overdue", space.cluster.toolbox, labels=labels))
+    wanted = _schedule(
+        ops,
+        space.name,
+        schedule_cron="@yearly",
+        schedule_claim="kept",
+        schedule_claim_path="/var/lib/kept",
+        schedule_fs_group="64200",
+        schedule_run_as_user="64123",
+    )
+
+    absent = administrator.play(
+        "kubedebug.core.schedule_cleanup", **{**wanted, "schedule_claim": "not-there"}
+    )
+    present = administrator.play("kubedebug.core.schedule_cleanup", **wanted)
+    ops.kubectl("create", "job", "--from", f"cronjob/{_NAME}", "by-hand")
+    ops.wait("job/by-hand", "condition=Complete", timeout=_FIRED)
+
+    assert f"PersistentVolumeClaim {ops.name}/not-there does not exist" in absent.text
+    assert "PersistentVolumeClaim" not in present.text
+    space.wait("job/overdue", "delete", timeout=_FIRED)
+    metrics = volume / "kubedebug.prom"
+    assert "kubedebug_leftovers" in metrics.read_text(encoding="utf-8")
+    owner = metrics.stat()
+    assert (owner.st_uid, owner.st_gid) == (64123, 64200)
+    saved = [path.name for path in (volume / "evidence").rglob("*") if path.is_file()]
+    assert [name for name in saved if "overdue" in name], saved
 
 
 def test_a_cronjob_of_somebody_else(space: Space, play: Playbooks, new_play: NewPlay) -> None:

@@ -85,22 +85,39 @@ def _present(
 
 
 def _warnings(client: Client, options: ScheduleOptions) -> tuple[str, ...]:
-    """A CronJob may be made before its account, but no pod of it before that."""
-    account = {
+    """A CronJob may be made before its account and its claim, but no pod of it before these."""
+    account = _object("ServiceAccount", options.service_account, options)
+    found = []
+    if _lacks(client, account):
+        found.append(
+            f"{ref(account)} does not exist, so no run can start: grant it what the playbook "
+            "needs, as by kubedebug.core.debug_access or the role kubedebug.core.schedule."
+        )
+    if options.claim:
+        claim = _object("PersistentVolumeClaim", options.claim, options)
+        if _lacks(client, claim):
+            found.append(
+                f"{ref(claim)} does not exist, so each run waits for it until its end: make one, "
+                "or correct claim."
+            )
+    return tuple(found)
+
+
+def _object(kind: str, name: str, options: ScheduleOptions) -> dict[str, Any]:
+    return {
         "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": options.service_account, "namespace": options.namespace},
+        "kind": kind,
+        "metadata": {"name": name, "namespace": options.namespace},
     }
+
+
+def _lacks(client: Client, wanted: dict[str, Any]) -> bool:
+    """Tell whether it is known not to be there."""
     try:
-        if find_object(client, account, explain=_explain) is not None:
-            return ()
+        return find_object(client, wanted, explain=_explain) is None
     except DebugError:
-        # Whoever may make CronJobs may still be one who does not see accounts.
-        return ()
-    return (
-        f"{ref(account)} does not exist, so no run can start: grant it what the playbook needs, "
-        "as by kubedebug.core.debug_access or the role kubedebug.core.schedule.",
-    )
+        # Whoever may make CronJobs may still be one who does not see accounts and claims.
+        return False
 
 
 def _result(

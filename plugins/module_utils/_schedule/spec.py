@@ -48,6 +48,9 @@ SCHEDULE_SPEC: dict[str, dict[str, Any]] = {
     "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "service_account": {"type": "str"},
     "run_as_user": {"type": "int"},
+    "claim": {"type": "str"},
+    "claim_path": {"type": "str", "default": "/var/lib/kubedebug"},
+    "fs_group": {"type": "int"},
     "resources": {
         "type": "dict",
         "default": {
@@ -82,6 +85,8 @@ _BOUNDS = {
     "ttl": (0, 30 * 24 * 3600),
 }
 _HOME = "/tmp"  # where a volume of its own is, since the root filesystem is read only
+# Source: kubernetes, pkg/apis/core/validation (ValidateVolumeMounts: no colon in a mount path)
+_CLAIM_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,9 @@ class ScheduleOptions:
     image_pull_secrets: tuple[str, ...]
     service_account: str
     run_as_user: int | None
+    claim: str | None
+    claim_path: str
+    fs_group: int | None
     resources: Mapping[str, Any]
     node_selector: Mapping[str, str]
     tolerations: tuple[Mapping[str, Any], ...]
@@ -129,6 +137,9 @@ class ScheduleOptions:
             image_pull_secrets=tuple(str(item) for item in params["image_pull_secrets"] if item),
             service_account=params["service_account"] or name,
             run_as_user=params["run_as_user"],
+            claim=params["claim"] or None,
+            claim_path=str(params["claim_path"] or ""),
+            fs_group=params["run_as_user"] if params["fs_group"] is None else params["fs_group"],
             resources=read_resources(params["resources"] or {}),
             node_selector={str(k): str(v) for k, v in (params["node_selector"] or {}).items()},
             tolerations=tuple(params["tolerations"] or ()),
@@ -162,6 +173,7 @@ class ScheduleOptions:
             )
         if self.run_as_user is not None and self.run_as_user < 1:
             raise OptionError("run_as_user=0 is root: give the number of an ordinary user.")
+        self._check_claim()
         for option, (low, high) in _BOUNDS.items():
             value = getattr(self, option)
             if not low <= value <= high:
@@ -171,6 +183,20 @@ class ScheduleOptions:
                 f"variables are {len(self.variables_text)} characters as JSON: give at most "
                 f"{_MOST_VARIABLES}, or put them into the image."
             )
+
+    def _check_claim(self) -> None:
+        if self.claim is None:
+            return
+        check_name("claim", self.claim)
+        # A folder of the pod's own there would hide the volume, or be hidden by it.
+        own = self.claim_path in (_HOME, "/proc", "/sys", "/dev") or ".." in self.claim_path
+        if own or not _CLAIM_PATH.fullmatch(self.claim_path):
+            raise OptionError(
+                f"claim_path={clean(self.claim_path)!r} is no place for the volume: give an "
+                "absolute path of letters, digits and . _ - as /var/lib/kubedebug."
+            )
+        if self.fs_group is not None and self.fs_group < 1:
+            raise OptionError("fs_group=0 is the group of root: give that of an ordinary user.")
 
     @property
     def variables_text(self) -> str:
@@ -240,6 +266,13 @@ def _pod(options: ScheduleOptions) -> Object:
     security: Object = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     if options.run_as_user is not None:
         security["runAsUser"] = options.run_as_user
+    volumes: list[Object] = [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
+    if options.claim:
+        volumes.append({"name": "kept", "persistentVolumeClaim": {"claimName": options.claim}})
+        if options.fs_group is not None:
+            security["fsGroup"] = options.fs_group
+            # Once for each volume: there may be many files after a while.
+            security["fsGroupChangePolicy"] = "OnRootMismatch"
     pod: Object = {
         "serviceAccountName": options.service_account,
         "automountServiceAccountToken": True,
@@ -247,7 +280,7 @@ def _pod(options: ScheduleOptions) -> Object:
         "restartPolicy": "Never",
         "securityContext": security,
         "containers": [_container(options)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
+        "volumes": volumes,
     }
     if options.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in options.image_pull_secrets]
@@ -288,6 +321,8 @@ def _container(options: ScheduleOptions) -> Object:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "tmp", "mountPath": _HOME}],
     }
+    if options.claim:
+        container["volumeMounts"].append({"name": "kept", "mountPath": options.claim_path})
     if options.image_pull_policy:
         container["imagePullPolicy"] = options.image_pull_policy
     return container

@@ -191,7 +191,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     cluster = _connect()
     chosen = ["-l", f"{RUN_LABEL}={cluster.run}"]
-    kinds = "namespaces,clusterroles,clusterrolebindings"
+    kinds = "namespaces,clusterroles,clusterrolebindings,persistentvolumes"
     cluster.kubectl(
         "wait",
         "--for=delete",

@@ -98,6 +98,32 @@ def test_what_is_optional_is_there_when_it_is_asked_for() -> None:
     assert cronjob(_options(time_zone="Europe/Berlin"))["spec"]["timeZone"] == "Europe/Berlin"
 
 
+def test_a_claim_is_mounted_for_the_group_that_runs() -> None:
+    pod = _pod(claim="kept", claim_path="/data/kept", fs_group=2000, run_as_user=1000)
+
+    assert {"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}} in pod["volumes"]
+    (container,) = pod["containers"]
+    assert {"name": "kept", "mountPath": "/data/kept"} in container["volumeMounts"]
+    security = pod["securityContext"]
+    assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (2000, "OnRootMismatch")
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+@pytest.mark.parametrize(
+    ("params", "group"),
+    [
+        pytest.param({"claim": "kept", "run_as_user": 1000}, 1000, id="that-of-the-user"),
+        pytest.param({"claim": "kept"}, None, id="that-of-the-cluster"),
+        pytest.param({"fs_group": 2000, "run_as_user": 1000}, None, id="no-claim"),
+    ],
+)
+def test_the_group_of_a_volume(params: dict[str, Any], group: int | None) -> None:
+    pod = _pod(**params)
+
+    assert pod["securityContext"].get("fsGroup") == group
+    assert len(pod["volumes"]) == 1 + ("claim" in params)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -112,6 +138,13 @@ def test_what_is_optional_is_there_when_it_is_asked_for() -> None:
         pytest.param({"namespace": "a b"}, "namespace='a b'", id="namespace"),
         pytest.param({"service_account": "a/b"}, "service_account='a/b'", id="account"),
         pytest.param({"run_as_user": 0}, "run_as_user=0 is root", id="root"),
+        pytest.param({"claim": "a/b"}, "claim='a/b'", id="claim"),
+        pytest.param({"claim": "a", "claim_path": "kept"}, "claim_path='kept' is", id="relative"),
+        pytest.param({"claim": "a", "claim_path": "/"}, "claim_path='/' is no", id="root-folder"),
+        pytest.param({"claim": "a", "claim_path": "/tmp"}, "claim_path='/tmp' is", id="own-folder"),
+        pytest.param({"claim": "a", "claim_path": "/a/../tmp"}, "claim_path=", id="dots"),
+        pytest.param({"claim": "a", "claim_path": "/a:b"}, "claim_path='/a:b'", id="colon"),
+        pytest.param({"claim": "a", "fs_group": 0}, "fs_group=0 is the group", id="group"),
         pytest.param({"starting_deadline": 9}, "starting_deadline=9 is out of", id="starting"),
         pytest.param({"active_deadline": 86401}, "active_deadline=86401 is out of", id="active"),
         pytest.param({"ttl": -1}, "ttl=-1 is out of range", id="ttl"),
