@@ -113,8 +113,11 @@ options:
     type: str
     default: kubedebug.core.ephemeral
 notes:
-  - The cache is asked by the options that select and by who asks, so that another selection never
-    finds the pods of a former one.
+  - The cache is asked by the options that select, by the cluster and the namespace that they lead
+    to, and by who asks, so that another selection or another context of the kubeconfig never finds
+    the pods of a former one. It holds no credentials.
+  - A namespace that cannot be read fails the whole inventory, for one that lacks some of its hosts
+    would look like a whole one. The error names the namespace and the rule that is missing.
   - Reading pods needs the verb C(list) on C(pods) only, the capability C(info) of
     M(kubedebug.core.debug_access); O(workload) needs C(workloads) besides.
 requirements:
@@ -171,6 +174,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._inventory.facts im
 from ansible_collections.kubedebug.core.plugins.module_utils._inventory.fetch import (
     Hosts,
     fetch,
+    reader_of,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._inventory.options import (
     InventoryOptions,
@@ -234,7 +238,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         auth = self._auth()
         if not self.get_option("cache"):
             return fetch(auth, options, environ=os.environ)
-        key = f"{self.get_cache_key(path)}_{cache_suffix(options, auth)}"
+        suffix = cache_suffix(options, auth, reader_of(auth, environ=os.environ))
+        key = f"{self.get_cache_key(path)}_{suffix}"
         if cache:
             try:
                 kept: Hosts = self._cache[key]["hosts"]

@@ -16,8 +16,12 @@ from ansible_collections.kubedebug.core.plugins.module_utils._inventory.options 
     InventoryOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
+    AuthOptions,
+    load_configuration,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.credentials import Credentials
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import explain_forbidden
@@ -26,12 +30,31 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import (
     namespace_of,
 )
 
-__all__ = ["Hosts", "fetch"]
+__all__ = ["Hosts", "fetch", "reader_of"]
 
 Hosts = list[dict[str, Any]]
 """The variables of each host, in the order of namespace, pod and container."""
 
 _SIDE_BY_SIDE = 8
+
+
+def reader_of(auth: Mapping[str, Any], *, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Which cluster and namespace are read, and by whom, without asking the cluster.
+
+    What changes by itself, as the token of a file or of a plugin, does not count: the options and
+    the kubeconfig say whose it is. It holds secrets. Raises ConfigError.
+    """
+    config, namespace = load_configuration(AuthOptions.from_params(auth), environ)
+    certificate = config.credentials.certificate
+    return {
+        "host": config.host,
+        "namespace": namespace,
+        "headers": config.headers,
+        "authorization": config.credentials.authorization()
+        if type(config.credentials) is Credentials
+        else None,
+        "certificate": certificate and [str(certificate.cert_file), str(certificate.cert_data)],
+    }
 
 
 def fetch(

@@ -28,7 +28,7 @@ __all__ = ["HANDED_ON", "InventoryOptions", "cache_suffix", "handed_on"]
 HostKind: TypeAlias = Literal["pods", "containers"]
 _PHASES = frozenset({"Pending", "Running", "Succeeded", "Failed", "Unknown"})
 _MOST_NAMESPACES = 1000
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept in the cache; another one is not read."""
 
 HANDED_ON = (
@@ -128,16 +128,20 @@ def _texts(option: str, value: Any) -> tuple[str, ...]:
     return tuple(str(item).strip() for item in items if str(item or "").strip())
 
 
-def cache_suffix(options: InventoryOptions, auth: Mapping[str, Any]) -> str:
+def cache_suffix(
+    options: InventoryOptions, auth: Mapping[str, Any], reader: Mapping[str, Any]
+) -> str:
     """What the kept data depend on, as a short text: other options find nothing in the cache.
 
-    It depends on who asks, since RBAC shows different things to different people; of a secret
-    only the digest of it with everything else is kept.
+    It depends on who asks (*reader*, what the options and the environment lead to), since RBAC
+    shows different things to different people, and a kubeconfig may have another context by now;
+    of a secret only the digest of it with everything else is kept.
     """
     said = {
         "format": _FORMAT,
         "options": asdict(options),
         "auth": {name: auth.get(name) for name in sorted(AUTH_SPEC)},
+        "reader": reader,
     }
     text = json.dumps(said, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -61,18 +61,19 @@ def test_each_namespace_is_a_list_of_its_own() -> None:
 
 def test_another_selection_or_another_reader_is_not_found_in_the_cache() -> None:
     auth = {"host": "https://a", "api_key": "secret"}
-    base = options.cache_suffix(parse(), auth)
+    base = options.cache_suffix(parse(), auth, {})
 
-    assert options.cache_suffix(parse(), dict(auth)) == base
+    assert options.cache_suffix(parse(), dict(auth), {}) == base
     assert "secret" not in base
     others = [
-        options.cache_suffix(parse(namespaces=["shop"]), auth),
-        options.cache_suffix(parse(hosts="containers"), auth),
-        options.cache_suffix(parse(where="spec"), auth),
-        options.cache_suffix(parse(), {**auth, "host": "https://b"}),
-        options.cache_suffix(parse(), {**auth, "api_key": "other"}),
+        options.cache_suffix(parse(namespaces=["shop"]), auth, {}),
+        options.cache_suffix(parse(hosts="containers"), auth, {}),
+        options.cache_suffix(parse(where="spec"), auth, {}),
+        options.cache_suffix(parse(), {**auth, "host": "https://b"}, {}),
+        options.cache_suffix(parse(), {**auth, "api_key": "other"}, {}),
+        options.cache_suffix(parse(), auth, {"host": "https://c"}),
     ]
-    assert len({base, *others}) == 6
+    assert len({base, *others}) == 7
 
 
 def test_the_connection_gets_the_way_to_the_cluster_and_no_secret() -> None:
