@@ -30,7 +30,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import (
     namespace_of,
 )
 
-__all__ = ["Hosts", "fetch", "reader_of"]
+__all__ = ["Hosts", "fetch", "list_rule", "reader_of"]
 
 Hosts = list[dict[str, Any]]
 """The variables of each host, in the order of namespace, pod and container."""
@@ -71,10 +71,13 @@ def fetch(
     return sorted(hosts, key=lambda host: (host["kubedebug_namespace"], host["kubedebug_pod"]))
 
 
+def list_rule(namespace: str) -> Rule:
+    """The RBAC that reading pods needs; an empty *namespace* means all of them."""
+    return Rule(verb="list", group="", resource="pods", namespace=namespace)
+
+
 def _hosts(client: Client, options: InventoryOptions, target: TargetOptions) -> Hosts:
-    rule = Rule(
-        verb="list", group="", resource="pods", namespace=namespace_of(client, target) or ""
-    )
+    rule = list_rule(namespace_of(client, target) or "")
     containers = options.hosts == "containers"
     with explain_forbidden(client, [rule]):
         return [

@@ -28,10 +28,15 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts impo
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.needs import (
     all_rules,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._copies.making import (
+    delete_rules,
+    make_rules,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
     debug_rules,
     exec_rules,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._inventory.fetch import list_rule
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
 from ansible_collections.kubedebug.core.plugins.module_utils._pods import workload
 
@@ -94,6 +99,19 @@ def test_agent_grants_what_the_preflight_asks_for_and_nothing_else() -> None:
     ]
 
     assert _granted("agent") == _asked(asked)
+
+
+@pytest.mark.parametrize("name", ["copies", "nodes"])
+def test_copies_and_nodes_grant_what_making_a_pod_asks_for_and_the_log(
+    name: CapabilityName,
+) -> None:
+    asked = _asked([*make_rules("shop"), *delete_rules("shop")])
+
+    assert _granted(name) == asked | {("", "pods/log", "get")}
+
+
+def test_info_grants_what_the_inventory_asks_for() -> None:
+    assert _asked([list_rule("shop")]) <= _granted("info")
 
 
 def test_workloads_grants_what_their_lookup_reads() -> None:
