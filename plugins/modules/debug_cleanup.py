@@ -89,7 +89,7 @@ options:
     default: own
   owners:
     description:
-      - Owners, as in the marks. All of them by default.
+      - Owners, as in the marks. All of them by default, and never by an empty element.
     type: list
     elements: str
     default: []
@@ -199,8 +199,9 @@ options:
   evidence_dir:
     description:
       - Folder, on the host of the task, in which what is deleted or replaced is saved before, with
-        exit codes, the last output and the specification. Values of environment variables and of
-        annotations are masked, output is not.
+        exit codes, the last output of its debuggers and the specification. Values of environment
+        variables and of annotations are masked, output is not; control characters in it are
+        written out, so that it can be shown on a terminal.
       - What cannot be saved is not removed.
     type: path
   metrics_file:
@@ -350,7 +351,7 @@ findings:
         V(old); of what is kept V(not_ours), V(in_use), V(too_young), V(not_expired),
         V(protected_namespace), V(irremovable), V(bare_pod), V(static_pod), V(daemonset),
         V(job_pod), V(workload_kind), V(workload_gone), V(workload_busy), V(workload_unhealthy),
-        V(too_few), V(pdb_blocks), V(pdb_several), V(pod_leaving) or V(pod_finished).
+        V(too_few), V(pdb_blocks), V(pdb_several), V(leaving) or V(pod_finished).
       type: str
       sample: finished
     why:

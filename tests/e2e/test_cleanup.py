@@ -92,7 +92,7 @@ def test_a_mess_half_of_which_is_not_ours(space: Space, play: Playbooks, tmp_pat
         agent_job("ours", image, labels={**_OURS, "kubedebug.core/role": "agent"}),
         agent_job("mirrord-agent-abc", image, labels={"app": "mirrord"}),
         own_pod("node-debugger-n-abcde", image, role="node-debugger", labels=_OURS),
-        own_pod("copied", image, role="copy", labels=_OURS),
+        own_pod("copied", image, role="pod-copy", labels=_OURS),
         own_pod("node-debugger-n-bcdfg", image, role=None, labels={}),
         own_pod("stranger", image, role=None, labels=_OURS),
     )

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup import evidence
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.filters import Keeps
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.findings import (
     job_finding,
     pod_findings,
@@ -26,6 +27,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model impo
     Decision,
     Finding,
     Outcome,
+    owner_of,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.options import (
     CleanupOptions,
@@ -45,6 +47,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
     Conflict,
     ConnectionFailed,
     DebugError,
+    KubeError,
     NotFound,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
@@ -59,8 +62,10 @@ __all__ = [
     "Left",
     "Run",
     "Sent",
+    "Unfinished",
     "delete",
     "end_debugger",
+    "in_doubt",
     "persist",
     "read",
     "stop",
@@ -78,7 +83,7 @@ class Left(DebugError):
 
 
 class Unfinished(DebugError):
-    """Something was removed, and does not go."""
+    """Something was removed and does not go, or may have been removed."""
 
 
 class Halt:
@@ -100,6 +105,7 @@ class Run:
 
     client: Client
     options: CleanupOptions
+    keeps: Keeps
     limits: Limits
     pace: Pace
     halt: Halt = field(default_factory=Halt)
@@ -113,9 +119,13 @@ class Sent:
 
 
 def persist(
-    client: Client, sent: Sent, policy: RetryPolicy, call: Callable[[RetryPolicy], Any]
+    sent: Sent, policy: RetryPolicy, call: Callable[[RetryPolicy], Any], *, deed: str
 ) -> None:
-    """Send a request that is safe to repeat until it is answered, and note what is in doubt."""
+    """Send a request that is safe to repeat until it is answered, and note what is in doubt.
+
+    Raises Unfinished where no answer ever came, with *deed* in its text: a clause about what the
+    server may have done.
+    """
     once = replace(policy, connect_attempts=1)
     for attempt in range(1, policy.connect_attempts + 1):
         try:
@@ -123,10 +133,17 @@ def persist(
         except ConnectionFailed as error:
             sent.perhaps = sent.perhaps or error.sent
             if attempt == policy.connect_attempts:
+                if sent.perhaps:
+                    raise in_doubt(deed, error) from error
                 raise
             policy.sleep(policy.delay(attempt))
         else:
             return
+
+
+def in_doubt(deed: str, error: ConnectionFailed) -> Unfinished:
+    """The error for a request that the server may have carried out."""
+    return Unfinished(f"It is not known whether {deed}, as the next run will tell: {error.msg}")
 
 
 def attempt(run: Run, decisions: Sequence[Decision], work: Callable[[], str]) -> list[Outcome]:
@@ -143,7 +160,7 @@ def attempt(run: Run, decisions: Sequence[Decision], work: Callable[[], str]) ->
     except Left as error:
         return [Outcome(decision=each, status="left", note=error.msg) for each in decisions]
     except DebugError as error:
-        if isinstance(error, ConnectionFailed):
+        if isinstance(error, ConnectionFailed) or isinstance(error.__cause__, ConnectionFailed):
             run.halt.because("the API server does not answer any more.")
         text = error.msg
         ref = decisions[0].finding.ref
@@ -253,7 +270,7 @@ def _delete(run: Run, decision: Decision) -> str:
             saved = save(run, [decision], item, pods)
         run.pace.wait()
         try:
-            _send(run, path, item, sent)
+            _send(run, path, item, sent, f"{finding.ref} was deleted")
         except Conflict:
             # It has changed since it was judged.
             continue
@@ -263,11 +280,16 @@ def _delete(run: Run, decision: Decision) -> str:
         break
     else:
         raise Left(f"{finding.ref} changes all the time, so that it cannot be judged.")
-    _wait_gone(run, base, finding, [pod["metadata"] for pod in pods] if is_job else [])
+    try:
+        _wait_gone(run, base, finding, [pod["metadata"] for pod in pods] if is_job else [])
+    except KubeError as error:
+        raise Unfinished(
+            f"{finding.ref} was deleted, but whether it has gone was not seen: {error.msg}"
+        ) from error
     return saved
 
 
-def _send(run: Run, path: str, item: Mapping[str, Any], sent: Sent) -> None:
+def _send(run: Run, path: str, item: Mapping[str, Any], sent: Sent, deed: str) -> None:
     metadata = item["metadata"]
     body = {
         "apiVersion": "v1",
@@ -279,10 +301,10 @@ def _send(run: Run, path: str, item: Mapping[str, Any], sent: Sent) -> None:
         },
     }
     persist(
-        run.client,
         sent,
         run.client.retry,
         lambda policy: run.client.delete(path, body, retry=policy),
+        deed=deed,
     )
 
 
@@ -293,17 +315,22 @@ def _judge_again(run: Run, item: Mapping[str, Any], finding: Finding) -> None:
         if finding.kind == "agent_job"
         else next((each for each in pod_findings(item) if each.key == finding.key), None)
     )
-    barrier = (
-        ("", "it does not look like one of these any more")
-        if now is None
-        else spared(now, run.options, run.client.server_time())
-    )
-    if barrier is not None:
+    time = run.client.server_time()
+    if now is None:
+        raise Left(f"{finding.ref}: it does not look like one of these any more.")
+    if (barrier := spared(now, run.options, time)) is not None:
         raise Left(f"{finding.ref}: {barrier[1]}.")
+    if not run.keeps(now, time):
+        raise Left(f"{finding.ref}: it has changed, and is not among what the task selects.")
 
 
 def _pods_of_job(run: Run, finding: Finding) -> list[dict[str, Any]]:
-    return list(run.client.list(pods_path(finding.namespace), _of_job(finding)))
+    # Anybody can give a pod that label.
+    return [
+        pod
+        for pod in run.client.list(pods_path(finding.namespace), _of_job(finding))
+        if (owner := owner_of(pod)) is not None and owner.uid == finding.uid
+    ]
 
 
 def _of_job(finding: Finding) -> dict[str, str]:
@@ -346,7 +373,12 @@ def _wait_gone(run: Run, base: str, finding: Finding, pods: Sequence[Mapping[str
             if not waiting:
                 return
     finalizers = sorted({name for uid in waiting for name in held.get(uid, [])})
-    reason = f", since a finalizer holds it ({', '.join(finalizers)})" if finalizers else ""
+    if finalizers:
+        reason = f", since a finalizer holds it ({', '.join(finalizers)})"
+    elif finding.node:
+        reason = f": its node {finding.node} has not said that it ended, and is perhaps not Ready"
+    else:
+        reason = ""
     raise Unfinished(
         f"{', '.join(sorted(waiting.values()))} was deleted but is still there after {seconds:g} s"
         f"{reason}. Look at it with kubectl describe, or raise wait_timeout."

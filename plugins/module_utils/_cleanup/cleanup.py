@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.act import Run, delete, stop
@@ -19,6 +20,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.files impo
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.filters import (
     finding_result,
+    keeps,
     names_ownership,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.metrics import (
@@ -60,6 +62,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
 __all__ = ["DEBUG_CLEANUP", "TooMany"]
 
 _MOST_REASONS = 3
+# A server that answered and does so no more is restarted, as a rule: about half a minute's patience.
+_PATIENCE = 9
 
 
 class TooMany(DebugError):
@@ -85,7 +89,14 @@ def _run(params: Params, context: Context) -> Result:
             outcomes = [_foretold(each) for each in decisions]
         else:
             _prepare(options)
-            run = Run(client=client, options=options, limits=limits, pace=Pace(limits.rate))
+            client.retry = replace(client.retry, connect_attempts=_PATIENCE)
+            run = Run(
+                client=client,
+                options=options,
+                keeps=keeps(selection),
+                limits=limits,
+                pace=Pace(limits.rate),
+            )
             outcomes = _act(run, decisions, facts)
         return _result(outcomes, options, facts, context, now)
 

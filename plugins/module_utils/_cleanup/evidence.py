@@ -6,12 +6,14 @@
 """What is kept of something before it is removed: what it was, how it ended, and its last lines.
 
 Values of environment variables may be secrets, and so may annotations; they are masked. What a
-program printed is kept as it is, since that is the evidence.
+program printed is kept, since that is the evidence; characters that would move the cursor of a
+terminal, or the like, are written as Python writes them (``\\x1b``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,17 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import pod_path
 
-__all__ = ["EvidenceFailed", "masked_object", "save"]
+__all__ = ["EvidenceFailed", "harmless", "masked_object", "save"]
 
 _LOG_LINES = 2000
 _LOG_BYTES = 1024 * 1024
 _FORMAT = "kubedebug.core/cleanup-evidence/1"
 _MASK = "********"
+# A pod's name may be as long as a file's; the UID tells two of them apart.
+_NAME_LIMIT = 160
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\r(?!\n)"
+)
 # Programs are given passwords as arguments, too, and a probe may hold a header with one.
 _COMMAND = ("command", "args", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 
@@ -64,15 +71,15 @@ def save(
     the Job). A name that is used again gets another folder, by the UID.
     """
     finding = decisions[0].finding
-    place = folder / finding.namespace / f"{finding.name}-{finding.uid[:8]}"
+    place = folder / finding.namespace / f"{finding.name[:_NAME_LIMIT]}-{finding.uid[:8]}"
     try:
         make_folder("evidence_dir", place)
         for pod in pods:
-            for container in _containers(pod, decisions):
+            for container in _containers(pod, finding):
                 text = _log(client, pod, container)
                 if text is not None:
-                    name = f"{pod['metadata']['name']}.{container}.log"
-                    write_file("evidence_dir", place / name, text.encode("utf-8"))
+                    name = f"{pod['metadata']['name'][:_NAME_LIMIT]}.{container}.log"
+                    write_file("evidence_dir", place / name, harmless(text).encode("utf-8"))
         document = {
             "format": _FORMAT,
             "saved_at": now,
@@ -93,15 +100,19 @@ def save(
     return place
 
 
-def _containers(pod: Mapping[str, Any], decisions: Sequence[Decision]) -> Iterator[str]:
-    """The containers whose output goes: the debuggers of an application's pod, all of our own."""
-    if decisions[0].finding.kind == "ephemeral_container":
-        for each in decisions:
-            if each.finding.container is not None:
-                yield each.finding.container
-        return
-    for container in pod["spec"].get("containers") or ():
-        yield container["name"]
+def _containers(pod: Mapping[str, Any], finding: Finding) -> Iterator[str]:
+    """The containers whose output goes: all debuggers of an application's pod, all of our own."""
+    fields = ["ephemeralContainers"]
+    if finding.kind != "ephemeral_container":
+        fields.append("containers")
+    for field in fields:
+        for container in pod["spec"].get(field) or ():
+            yield container["name"]
+
+
+def harmless(text: str) -> str:
+    """Output that a terminal only shows."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _log(client: Client, pod: Mapping[str, Any], container: str) -> str | None:

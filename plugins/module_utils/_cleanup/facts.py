@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -44,7 +44,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.workload impo
     selector_text,
 )
 
-__all__ = ["PLURALS", "crowd", "gather", "read_workload", "workload_path"]
+__all__ = ["PLURALS", "crowd", "entered", "gather", "read_workload", "workload_path"]
 
 PLURALS = {
     "DaemonSet": "daemonsets",
@@ -208,13 +208,18 @@ def _busy(raw: Mapping[str, Any], kind: str, *, rollout: bool) -> str:
     return ""
 
 
-def crowd(client: Client, namespace: str, workload: Workload) -> str:
-    """A debugger that lives in any pod of a workload, by its name; "" for none."""
+def entered(client: Client, namespace: str, workload: Workload) -> Iterator[dict[str, Any]]:
+    """The pods of a workload that have ephemeral entries."""
     # The selector finds all pods of a deployment, whichever of its ReplicaSets made them.
     params = {"labelSelector": workload.selector} if workload.selector else {}
-    now = client.server_time()
     marks = POD_MARKS["ephemeral_container"]
-    for pod in client.list(pods_path(namespace), params, containing=marks):
+    yield from client.list(pods_path(namespace), params, containing=marks)
+
+
+def crowd(client: Client, namespace: str, workload: Workload) -> str:
+    """A debugger that lives in any pod of a workload, by its name; "" for none."""
+    now = client.server_time()
+    for pod in entered(client, namespace, workload):
         for finding in pod_findings(pod):
             if is_live(finding) and (finding.expires is None or finding.expires > now):
                 return finding.ref

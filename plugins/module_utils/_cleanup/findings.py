@@ -5,8 +5,9 @@
 # PRIVATE: for this collection only; it may change in any release.
 """From a raw pod or Job to what a cleanup has found in it; pure.
 
-What is ours says so by a label, or by a mark in its environment where the API allows no label. What
-others left behind is told by the labels and the generated names of their tools; a copy of a pod
+What is ours says so by labels and annotations that agree, or by a mark in its environment where the
+API allows no label. Labels alone do not count: a copy of such a pod inherits them. What others left
+behind is told by the labels and the generated names of their tools; a copy of a pod
 that ``kubectl debug --copy-to`` made has no sign at all and is not found.
 """
 
@@ -39,6 +40,13 @@ __all__ = ["MANAGED_LABEL", "POD_MARKS", "is_ready", "job_finding", "pod_finding
 
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 PREFIX = "kubedebug.core/"
+_AGENT = "agent"
+_KIND_OF_ROLE: dict[str, Kind] = {
+    "node-debugger": "node_debugger",
+    "pod-copy": "pod_copy",
+    # An agent whose Job was deleted without its pods, which lost their owner by that.
+    _AGENT: "pod_copy",
+}
 # Source: k8s.io/kubectl, pkg/cmd/debug/debug.go (generateNodeDebugPod); the label is of 1.34.
 _KUBECTL_LABEL = "kubectl-debug"
 _KUBECTL_NODE = re.compile(r"node-debugger-.+-[bcdfghjklmnpqrstvwxz2456789]{5}")
@@ -78,16 +86,20 @@ def _kind_of_pod(pod: Mapping[str, Any]) -> Kind | None:
         return None
     label = (metadata.get("labels") or {}).get(MANAGED_LABEL)
     if label == MANAGED_BY:
-        role = _role(pod)
-        return ("node_debugger" if "node" in role else "pod_copy") if role else None
+        return _KIND_OF_ROLE.get(_role(pod))
     if label == _KUBECTL_LABEL or _KUBECTL_NODE.fullmatch(metadata["name"]):
         return "node_debugger"
     return None
 
 
 def _role(item: Mapping[str, Any]) -> str:
-    """What the collection made an object for; a label of another's that is alike has no role."""
-    return str((item["metadata"].get("labels") or {}).get(f"{PREFIX}role") or "")
+    """What the collection made an object for; "" where its marks do not belong together."""
+    labels = item["metadata"].get("labels") or {}
+    annotations = item["metadata"].get("annotations") or {}
+    identity = labels.get(f"{PREFIX}identity")
+    if not identity or annotations.get(f"{PREFIX}identity") != identity:
+        return ""
+    return str(labels.get(f"{PREFIX}role") or "")
 
 
 def _is_ours(item: Mapping[str, Any]) -> bool:
@@ -99,7 +111,6 @@ def _entries(pod: Mapping[str, Any]) -> Iterator[Finding]:
     host = Host(
         owner=owner_of(pod),
         static=is_static(pod),
-        leaving=is_deleting(pod),
         phase=str((pod.get("status") or {}).get("phase") or "Unknown"),
         ready=is_ready(pod),
         labels=metadata.get("labels") or {},
@@ -116,6 +127,7 @@ def _entries(pod: Mapping[str, Any]) -> Iterator[Finding]:
             image=clean(entry.image, limit=_MARK_LIMIT),
             state=entry.state,
             stuck=problem[0] if problem is not None else "",
+            leaving=is_deleting(pod),
             exit_code=entry.exit_code,
             tool=entry.tool,
             managed=entry.managed,
@@ -166,7 +178,7 @@ def job_finding(job: Mapping[str, Any]) -> Finding | None:
     """
     if owner_of(job) is not None:
         return None
-    ours = _is_ours(job) and _role(job) == "agent"
+    ours = _is_ours(job) and _role(job) == _AGENT
     labels = job["metadata"].get("labels") or {}
     mirrord = _MIRRORD_JOB.fullmatch(job["metadata"]["name"]) or labels.get("app") == "mirrord"
     if not ours and not mirrord:
@@ -224,6 +236,7 @@ def _marked(
         version=str(metadata.get("resourceVersion") or ""),
         image=clean(str(containers[0].get("image", "")), limit=_MARK_LIMIT) if containers else "",
         state=state,
+        leaving=is_deleting(item),
         exit_code=exit_code,
         tool=tool,
         managed=tool == "kubedebug",

@@ -60,9 +60,12 @@ def settle(halt: Halt, outcomes: Sequence[Outcome], wait: Callable[[], None]) ->
     try:
         wait()
     except DebugError as error:
-        halt.because(f"{error.msg.rstrip('.')}; nothing else was begun after that.")
+        text = error.msg
+        if not isinstance(error, Harm):
+            text = f"Pods were replaced, but whether the new ones serve was not seen: {text}"
+        halt.because(f"{text.rstrip('.')}; nothing else was begun after that.")
         return [
-            replace(each, status="failed", error=error.msg, acted=True)
+            replace(each, status="failed", error=text, acted=True)
             if each.status == "done"
             else each
             for each in outcomes

@@ -15,6 +15,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries 
     Entry,
     State,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import clean
 
 __all__ = [
     "KINDS",
@@ -38,6 +39,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Action: TypeAlias = Literal["none", "stop", "recycle", "delete"]
 Status: TypeAlias = Literal["kept", "planned", "done", "gone", "left", "failed"]
 
+_NAME_LIMIT = 253
+
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
@@ -59,7 +62,6 @@ class Host:
 
     owner: Owner | None
     static: bool
-    leaving: bool
     phase: str
     ready: bool
     labels: Mapping[str, str] = field(repr=False)
@@ -69,8 +71,8 @@ class Host:
 class Finding:
     """One thing that debugging left behind, or that is still in use.
 
-    ``entry`` is the ephemeral entry; ``name`` is then that of its pod. Times are in seconds since
-    1970. Owner, reason and ticket come from marks, which anybody who may write the object can set:
+    ``entry`` is the ephemeral entry; ``name`` is then that of its pod. ``leaving`` says that the
+    pod or Job is being deleted already. Times are in seconds since 1970. Owner, reason and ticket come from marks, which anybody who may write the object can set:
     they inform, and authorize nothing.
     """
 
@@ -83,6 +85,7 @@ class Finding:
     image: str
     state: State
     stuck: str = ""
+    leaving: bool = False
     exit_code: int | None = None
     tool: str
     managed: bool
@@ -199,8 +202,9 @@ class Outcome:
 
 
 def owner_of(item: Mapping[str, Any]) -> Owner | None:
-    """The controller that an object names."""
+    """The controller that an object names, in any text that its author liked."""
     for each in item["metadata"].get("ownerReferences") or []:
         if each.get("controller"):
-            return Owner(kind=str(each["kind"]), name=str(each["name"]), uid=str(each["uid"]))
+            kind, name = (clean(str(each[key]), limit=_NAME_LIMIT) for key in ("kind", "name"))
+            return Owner(kind=kind, name=name, uid=str(each["uid"]))
     return None

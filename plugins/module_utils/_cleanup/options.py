@@ -127,9 +127,9 @@ class CleanupOptions:
             min_age=_within("min_age", params, 0, _LONGEST_AGE, " seconds"),
             min_finished_age=_within("min_finished_age", params, 0, _LONGEST_AGE, " seconds"),
             keep_in_use=params["in_use"] == "keep",
-            protected=texts(params["protected_namespaces"]),
+            protected=_filled("protected_namespaces", params),
             rollout=params["recycle_by"] == "rollout",
-            workload_kinds=texts(params["workload_kinds"]),
+            workload_kinds=_filled("workload_kinds", params),
             min_available=_within("min_available", params, 0, 100_000),
             evidence_dir=_path(params["evidence_dir"]),
             metrics_file=_metrics_file(params["metrics_file"]),
@@ -166,10 +166,10 @@ def selection_from(params: Mapping[str, Any], default_namespace: str) -> Selecti
     kinds = params["kinds"] or list(KINDS)
     return Selection(
         namespaces=() if params["all_namespaces"] else names or (default_namespace,),
-        label_selectors=texts(params["label_selectors"]),
+        label_selectors=_filled("label_selectors", params),
         kinds=tuple(kind for kind in KINDS if kind in kinds),
-        owners=texts(params["owners"]),
-        images=texts(params["images"]),
+        owners=_filled("owners", params),
+        images=_filled("images", params),
         where=str(params["where"]) if params["where"] else None,
     )
 
@@ -177,6 +177,17 @@ def selection_from(params: Mapping[str, Any], default_namespace: str) -> Selecti
 def texts(value: Any) -> tuple[str, ...]:
     """An AWX survey that was left empty sends "" where a playbook would omit the option."""
     return tuple(str(item).strip() for item in value or () if str(item).strip())
+
+
+def _filled(option: str, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """A list that narrows or protects: an element that came out empty must not widen the task."""
+    found = texts(params[option])
+    if len(found) != len(params[option] or ()):
+        raise OptionError(
+            f"{option}: an element is empty, as that of a variable that is not set. Leave the "
+            "option out, or give [], to mean none."
+        )
+    return found
 
 
 def _within(option: str, params: Mapping[str, Any], low: int, high: int, unit: str = "") -> int:

@@ -71,6 +71,12 @@ def spared(finding: Finding, options: CleanupOptions, now: float) -> Verdict | N
             f"kubedebug.core did not make it ({finding.tool}): ownership=any, or a where that "
             "looks at tool or managed, includes it"
         )
+    if finding.leaving:
+        return "leaving", (
+            "it is being deleted already"
+            if finding.host is None
+            else "its pod is being deleted already, and its entries go with it"
+        )
     if options.keep_in_use and (used := in_use(finding, options, now)) is not None:
         return used
     return _too_early(finding, options, now)
@@ -235,8 +241,6 @@ def _of_pod(finding: Finding, host: Host, options: CleanupOptions) -> Verdict | 
     """Why a pod cannot be replaced, by what it says itself."""
     if host.static:
         return "static_pod", "it is static (it comes from a file of its node)"
-    if host.leaving:
-        return "pod_leaving", "it is being deleted already, and its entries go with it"
     if host.phase in ("Succeeded", "Failed"):
         return "pod_finished", f"it has finished ({host.phase}), and its entries go with it"
     owner = host.owner

@@ -27,12 +27,14 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.act import
     Sent,
     attempt,
     end_debugger,
+    in_doubt,
     persist,
     read,
     save,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.facts import (
     crowd,
+    entered,
     read_workload,
     workload_path,
 )
@@ -50,11 +52,16 @@ from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.model impo
     Owner,
     Workload,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.policy import by_pod, is_live
+from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.policy import (
+    by_pod,
+    in_use,
+    is_live,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.scan import pods_path
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     ApiError,
     Conflict,
+    ConnectionFailed,
     DebugError,
     NotFound,
     TooManyRequests,
@@ -141,7 +148,13 @@ def _fresh(run: Run, decisions: Sequence[Decision]) -> dict[str, Any]:
         pod = read(run, _path(decisions), finding)
     expected = {each.finding.key for each in decisions}
     for each in pod_findings(pod):
-        if is_live(each) and each.key not in expected:
+        if each.key not in expected:
+            used = is_live(each)
+        else:
+            # One that could not start may have been helped meanwhile.
+            now = run.client.server_time()
+            used = run.options.keep_in_use and in_use(each, run.options, now) is not None
+        if used:
             raise Left(f"{each.ref} runs by now, so that its pod is not replaced.")
     return pod
 
@@ -226,10 +239,10 @@ def _post(run: Run, path: str, pod: dict[str, Any], sent: Sent) -> None:
     # A 429 is the budget's answer here, which has a bound of its own.
     policy = replace(run.client.retry, attempts=1)
     persist(
-        run.client,
         sent,
         policy,
         lambda once: run.client.post(f"{path}/eviction", body, idempotent=True, retry=once),
+        deed=f"pod {metadata['namespace']}/{metadata['name']} was evicted",
     )
 
 
@@ -297,6 +310,7 @@ def _patch(run: Run, group: _Group, members: Members) -> str:
     """Restart the rollout of the very workload that was judged."""
     path = workload_path(group.namespace, group.workload.kind, group.workload.name)
     owner = Owner(kind=group.workload.kind, name=group.workload.name, uid=group.workload.uid)
+    stamp = {RESTARTED_AT: rfc3339(run.client.server_time())}
     for _try in range(_MOST_CONFLICTS):
         now = read_workload(run.client, group.namespace, owner, rollout=True)
         if now.missing:
@@ -306,12 +320,13 @@ def _patch(run: Run, group: _Group, members: Members) -> str:
                 f"{now.ref} in namespace {group.namespace} "
                 f"{now.busy or 'has pods that are not ready'}."
             )
+        for pod in entered(run.client, group.namespace, now):
+            _end_expired(run, pod)
         crowded = crowd(run.client, group.namespace, now)
         if crowded:
             raise Left(f"{crowded} runs by now, so that its workload is not restarted.")
         members.begin()
         run.pace.wait()
-        stamp = {RESTARTED_AT: rfc3339(run.client.server_time())}
         body = {
             "metadata": {"resourceVersion": now.version},
             "spec": {"template": {"metadata": {"annotations": stamp}}},
@@ -319,6 +334,17 @@ def _patch(run: Run, group: _Group, members: Members) -> str:
         try:
             run.client.patch(path, body)
         except Conflict:
-            continue
+            # After a lost answer, it is our own change that was in the way.
+            if not _bears(run.client.get(path), stamp):
+                continue
+        except ConnectionFailed as error:
+            deed = f"{owner.ref} in namespace {group.namespace} was restarted"
+            raise in_doubt(deed, error) from error
         return ""
     raise Left(f"{owner.ref} in namespace {group.namespace} changes all the time.")
+
+
+def _bears(workload: dict[str, Any], stamp: dict[str, str | None]) -> bool:
+    """Whether the pods of a workload are made with these annotations."""
+    metadata = workload["spec"]["template"].get("metadata") or {}
+    return stamp.items() <= (metadata.get("annotations") or {}).items()

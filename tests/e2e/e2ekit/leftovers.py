@@ -33,6 +33,8 @@ Manifest = dict[str, Any]
 OVER = "2026-01-01T00:00:00Z"
 _OVER_SECONDS = "1767225600"
 _LATER_SECONDS = "4102444800"
+# The collection takes for its own only what says the same in a label and in an annotation.
+_IDENTITY = {"kubedebug.core/identity": "1a2b3c4d5e"}
 
 
 def entry(
@@ -85,17 +87,19 @@ def settled(space: Space, pod: str, *names: str, state: str) -> None:
 
 
 def agent_job(name: str, image: str, *, labels: Mapping[str, str], over: bool = True) -> Manifest:
-    """A Job with the labels of somebody's agent."""
+    """A Job with the labels of somebody's agent; one with a role is the collection's."""
+    marks = _IDENTITY if "kubedebug.core/role" in labels else {}
     pod = manifests.pod("agent", image, container={"command": ["sleep", "600"]})
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": name,
-            "labels": dict(labels),
+            "labels": {**labels, **marks},
             "annotations": {
                 "kubedebug.core/owner": "alice",
                 "kubedebug.core/expires-at": OVER if over else "2100-01-01T00:00:00Z",
+                **marks,
             },
         },
         "spec": {
@@ -111,10 +115,12 @@ def agent_job(name: str, image: str, *, labels: Mapping[str, str], over: bool = 
 def own_pod(name: str, image: str, *, role: str | None, labels: Mapping[str, str]) -> Manifest:
     """A pod that debugging made as a whole; without a role it is not the collection's."""
     pod = manifests.pod(name, image, container={"command": ["sleep", "600"]})
-    pod["metadata"]["labels"] = {**labels, **({"kubedebug.core/role": role} if role else {})}
+    marks = {"kubedebug.core/role": role, **_IDENTITY} if role else {}
+    pod["metadata"]["labels"] = {**labels, **marks}
     pod["metadata"]["annotations"] = {
         "kubedebug.core/owner": "alice",
         "kubedebug.core/expires-at": OVER,
+        **(_IDENTITY if role else {}),
     }
     return pod
 

@@ -47,8 +47,17 @@ def _job(
     }
 
 
-def _role(role: str) -> dict[str, str]:
-    return {**_OURS, "kubedebug.core/role": role}
+def _made(role: str, *, identity: str | None = "1a2b3c4d5e", **marks: str) -> dict[str, Any]:
+    """The metadata of what the collection made; *identity* is what the annotation says."""
+    known = {"identity": identity, **marks} if identity is not None else marks
+    return {
+        "labels": {
+            **_OURS,
+            "kubedebug.core/role": role,
+            "kubedebug.core/identity": "1a2b3c4d5e",
+        },
+        "annotations": {f"kubedebug.core/{key}": value for key, value in known.items()},
+    }
 
 
 @pytest.mark.parametrize(
@@ -58,9 +67,17 @@ def _role(role: str) -> dict[str, str]:
         pytest.param(
             _pod(entries=({"name": "a"}, {"name": "b"})), ["ephemeral_container"] * 2, id="entries"
         ),
-        pytest.param(_pod("copied", labels=_role("copy")), ["pod_copy"], id="copy"),
-        pytest.param(_pod("x", labels=_role("node-debugger")), ["node_debugger"], id="node"),
+        pytest.param(_pod("copied", **_made("pod-copy")), ["pod_copy"], id="copy"),
+        pytest.param(_pod("x", **_made("node-debugger")), ["node_debugger"], id="node"),
         pytest.param(_pod("node-debugger-n-abcde", labels=_OURS), [], id="ours-without-a-role"),
+        pytest.param(_pod("x", **_made("schedule")), [], id="a-role-that-nothing-is-made-for"),
+        pytest.param(
+            _pod("x", **_made("pod-copy", identity=None)), [], id="a-copy-that-kept-the-labels"
+        ),
+        pytest.param(
+            _pod("x", **_made("node-debugger", identity="0")), [], id="marks-of-two-things"
+        ),
+        pytest.param(_pod("x", **_made("agent")), ["pod_copy"], id="an-agent-whose-job-is-gone"),
         pytest.param(_pod("node-debugger-n-bcdfg"), ["node_debugger"], id="kubectl-by-its-name"),
         pytest.param(_pod("node-debugger-n-aeiou"), [], id="a-name-that-kubectl-makes-none-of"),
         pytest.param(
@@ -69,14 +86,14 @@ def _role(role: str) -> dict[str, str]:
             id="kubectl-by-its-label",
         ),
         pytest.param(
-            _pod("copied", labels=_role("copy"), ownerReferences=_CONTROLLER),
+            _pod("copied", **_made("pod-copy"), ownerReferences=_CONTROLLER),
             [],
             id="a-controller-s-pod-is-no-copy",
         ),
         pytest.param(
             _pod(
                 "agent-x",
-                labels=_role("agent"),
+                **_made("agent"),
                 entries=({"name": "a"},),
                 ownerReferences=[{**_CONTROLLER[0], "kind": "Job"}],
             ),
@@ -92,18 +109,19 @@ def test_pods(pod: Any, kinds: list[str]) -> None:
 @pytest.mark.parametrize(
     ("job", "tool"),
     [
-        pytest.param(_job(labels=_role("agent")), "kubedebug", id="ours"),
+        pytest.param(_job(**_made("agent")), "kubedebug", id="ours"),
         pytest.param(_job(labels=_OURS), None, id="a-job-without-a-role"),
+        pytest.param(_job(**_made("agent", identity=None)), None, id="labels-alone"),
         pytest.param(
-            _job(labels=_role("agent"), ownerReferences=_CONTROLLER), None, id="a-scheduled-cleanup"
+            _job(**_made("agent"), ownerReferences=_CONTROLLER), None, id="a-scheduled-cleanup"
         ),
-        pytest.param(_job(labels=_role("cleanup")), None, id="another-role"),
+        pytest.param(_job(**_made("cleanup")), None, id="another-role"),
         pytest.param(_job("mirrord-agent-ab12"), "mirrord", id="mirrord-by-its-name"),
         pytest.param(_job("x", labels={"app": "mirrord"}), "mirrord", id="mirrord-by-its-label"),
         pytest.param(_job("backup"), None, id="anybody-s-job"),
         pytest.param(
             _job(
-                labels=_role("agent"),
+                **_made("agent"),
                 ownerReferences=[{"kind": "Pod", "name": "web-0", "uid": "p"}],
             ),
             "kubedebug",
@@ -137,7 +155,7 @@ def _ended(kind: str) -> Any:
     ],
 )
 def test_the_state_of_a_job(status: Any, state: str, finished: str | None) -> None:
-    finding = job_finding(_job(labels=_role("agent"), status=status))
+    finding = job_finding(_job(**_made("agent"), status=status))
 
     assert finding is not None
     assert (finding.state, rfc3339(finding.finished)) == (state, finished)
@@ -160,18 +178,16 @@ def test_the_state_of_a_job(status: Any, state: str, finished: str | None) -> No
 def test_the_expiry_of_a_job(
     marks: dict[str, str], deadline: int | None, expires: str | None
 ) -> None:
-    annotations = {f"kubedebug.core/{key}": value for key, value in marks.items()}
-
-    finding = job_finding(_job(labels=_role("agent"), annotations=annotations, deadline=deadline))
+    finding = job_finding(_job(**_made("agent", **marks), deadline=deadline))
 
     assert finding is not None
     assert rfc3339(finding.expires) == expires
 
 
 def test_marks_of_strangers_are_data() -> None:
-    annotations = {"kubedebug.core/owner": "a\x1b[31mlice\n" + "x" * 5000}
+    owner = "a\x1b[31mlice\n" + "x" * 5000
 
-    finding = job_finding(_job(labels=_role("agent"), annotations=annotations))
+    finding = job_finding(_job(**_made("agent", owner=owner)))
 
     assert finding is not None
     assert finding.owner is not None
@@ -202,8 +218,8 @@ def test_a_time_that_no_calendar_has() -> None:
     ("pod", "kind"),
     [
         (_pod(entries=({"name": "a"},)), "ephemeral_container"),
-        (_pod("copied", labels=_role("copy")), "pod_copy"),
-        (_pod("x", labels=_role("node-debugger")), "node_debugger"),
+        (_pod("copied", **_made("pod-copy")), "pod_copy"),
+        (_pod("x", **_made("node-debugger")), "node_debugger"),
         (_pod("node-debugger-n-bcdfg"), "node_debugger"),
         (_pod("x", labels={"app.kubernetes.io/managed-by": "kubectl-debug"}), "node_debugger"),
     ],
@@ -216,3 +232,24 @@ def test_what_is_found_has_a_mark_in_its_bytes(pod: Any, kind: str) -> None:
     assert finding.kind == kind
     assert any(mark in text for mark in POD_MARKS[kind])
     assert not any(mark in json.dumps(_pod()).encode() for mark in POD_MARKS[kind])
+
+
+def test_an_owner_s_name_is_any_text_that_somebody_wrote() -> None:
+    owner = {"kind": "Replica\x1b[2JSet", "name": "../\n\u202ex", "uid": "u", "controller": True}
+
+    (entry,) = pod_findings(_pod(entries=({"name": "a"},), ownerReferences=[owner]))
+
+    assert entry.host is not None
+    assert entry.host.owner is not None
+    assert entry.host.owner.ref == "ReplicaSet/../ x"
+
+
+@pytest.mark.parametrize("deleted", [None, "2026-11-25T10:00:00Z"])
+def test_what_is_being_deleted_says_so(deleted: str | None) -> None:
+    when = {"deletionTimestamp": deleted} if deleted else {}
+    job = job_finding(_job(**_made("agent"), **when))
+    (copy,) = pod_findings(_pod(**_made("pod-copy"), **when))
+    (entry,) = pod_findings(_pod(entries=({"name": "a"},), **when))
+
+    assert job is not None
+    assert [each.leaving for each in (job, copy, entry)] == [bool(deleted)] * 3

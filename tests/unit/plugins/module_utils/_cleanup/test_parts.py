@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.budgets import matches
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.evidence import (
+    harmless,
     masked_object,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._cleanup.files import (
@@ -145,6 +146,20 @@ def test_a_folder_that_is_none(tmp_path: Path, call: Any) -> None:
         call("evidence_dir", tmp_path / "file")
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("plain\tand\r\nlines\n", "plain\tand\r\nlines\n"),
+        ("é 字 \\x1b", "é 字 \\x1b"),
+        ("\x1b]0;title\x07\x1b[2J", "\\x1b]0;title\\x07\\x1b[2J"),
+        ("over\rwritten", "over\\rwritten"),
+        ("\x00\x9b31m\u202e", "\\x00\\x9b31m\\u202e"),
+    ],
+)
+def test_output_that_a_terminal_only_shows(text: str, kept: str) -> None:
+    assert harmless(text) == kept
+
+
 def test_evidence_has_no_secrets() -> None:
     pod = {
         "metadata": {
@@ -198,6 +213,13 @@ def _params(**changed: Any) -> dict[str, Any]:
         {"metrics_file": "/tmp/x.txt"},
         {"namespaces": ["Upper"]},
         {"namespaces": ["a"], "all_namespaces": True},
+        # A variable that is not set must not mean all owners, or that nothing is protected.
+        {"owners": [""]},
+        {"owners": ["alice", " "]},
+        {"images": [""]},
+        {"label_selectors": [""]},
+        {"protected_namespaces": [""]},
+        {"workload_kinds": [""]},
     ],
 )
 def test_what_cannot_be_meant(changed: dict[str, Any]) -> None:
@@ -210,7 +232,7 @@ def test_what_cannot_be_meant(changed: dict[str, Any]) -> None:
 
 
 def test_what_a_survey_leaves_empty() -> None:
-    selection = selection_from(_params(namespaces=["", " "], kinds=[], owners=[""]), "mine")
+    selection = selection_from(_params(namespaces=["", " "], kinds=[]), "mine")
 
     assert selection.namespaces == ("mine",)
     assert len(selection.kinds) == 4
@@ -241,6 +263,11 @@ def test_an_expression_that_decides_about_ownership(expression: str, own: bool) 
         ({"owners": ("bob", "alice")}, True),
         ({"images": ("*/agent:*",)}, True),
         ({"images": ("agent:*",)}, False),
+        ({"images": ("*",)}, True),
+        ({"images": ("R.IO/*",)}, False),
+        ({"images": ("r.io/[",)}, False),
+        ({"images": ("r.io/agent:1@sha256:*",)}, False),
+        ({"images": ("*" * 200 + "x",)}, False),
         ({"where": "age == `60` && labels.team == 'a'"}, True),
         ({"where": "finished_age > `0`"}, False),
         ({"where": "started_at == null"}, False),
@@ -256,9 +283,13 @@ def test_filters(selection: dict[str, Any], kept: bool) -> None:
                 "labels": {
                     "app.kubernetes.io/managed-by": "kubedebug.core",
                     "kubedebug.core/role": "agent",
+                    "kubedebug.core/identity": "1a",
                     "team": "a",
                 },
-                "annotations": {"kubedebug.core/owner": "alice"},
+                "annotations": {
+                    "kubedebug.core/owner": "alice",
+                    "kubedebug.core/identity": "1a",
+                },
             },
             "spec": {"template": {"spec": {"containers": [{"image": "r.io/agent:1"}]}}},
             "status": {"active": 1, "startTime": "2026-11-25T10:00:00Z"},

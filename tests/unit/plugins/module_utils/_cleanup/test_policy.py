@@ -44,7 +44,6 @@ def _host(**changed: Any) -> Host:
     known: dict[str, Any] = {
         "owner": _SET,
         "static": False,
-        "leaving": False,
         "phase": "Running",
         "ready": True,
         "labels": _LABELS,
@@ -239,7 +238,16 @@ _ANY = {"any_ownership": True}
         pytest.param(_entry(host=_host(owner=None)), {}, "none", "bare_pod", id="bare"),
         pytest.param(_running(host=_host(owner=None)), {}, "stop", "expired", id="bare-running"),
         pytest.param(_entry(host=_host(static=True)), {}, "none", "static_pod", id="static"),
-        pytest.param(_entry(host=_host(leaving=True)), {}, "none", "pod_leaving", id="leaving"),
+        # What goes by itself; a second run must not find it again as something to be done.
+        pytest.param(_entry(leaving=True), {}, "none", "leaving", id="leaving"),
+        pytest.param(_running(leaving=True), {}, "none", "leaving", id="leaving-overdue"),
+        pytest.param(
+            _running(leaving=True, host=_host(owner=None)), {}, "none", "leaving", id="leaving-bare"
+        ),
+        pytest.param(_job(leaving=True), {}, "none", "leaving", id="leaving-job"),
+        pytest.param(
+            _foreign(leaving=True), {}, "none", "not_ours", id="leaving-and-not-ours-anyway"
+        ),
         pytest.param(
             _entry(host=_host(phase="Succeeded")), {}, "none", "pod_finished", id="succeeded"
         ),
