@@ -148,7 +148,9 @@ options:
     description:
       - Seconds after which the debugger ends by itself, also when nobody is there to stop it; 60 at
         the least. It is also the bound of each command that runs in it.
-      - A task that finds the debugger over opens another one, without the files of the former.
+      - A task that finds the debugger over opens another one, without the files of the former. One
+        that was extended (M(kubedebug.core.ephemeral_container) with C(state=extended)) is used for
+        as long as it stays.
     type: int
     default: 3600
     env:
@@ -187,6 +189,9 @@ notes:
   - A user without a home needs a folder for modules, as C(ansible_remote_tmp=/tmp/.ansible).
   - Pipelining (C(ansible_pipelining=true)) runs a module by one request to the API server, instead
     of four or more.
+  - A task is unreachable, and not failed, where its debugger or its pod ended while it ran, or the
+    connection did. How far it came is unknown then, and it is never run a second time.
+  - What runs in a debugger when the play is interrupted runs on until the O(lifetime) is over.
   - In check mode the debugger is opened as well, as modules run inside of it.
   - The API server has to be of Kubernetes 1.30 or later for files and for pipelining.
 seealso:

@@ -25,7 +25,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube import exec a
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    ConnectionFailed,
+    DebugError,
     ExecError,
+    ExecInterrupted,
     ExecStartFailed,
     Forbidden,
     NotFound,
@@ -38,6 +41,8 @@ _SLACK = 30.0
 _MOST_OUTPUT = 256 * 1024 * 1024
 # A debugger that ends within so many seconds is not worth starting a task in.
 _ENOUGH = 15.0
+# What a shell gives for the end by HUP, TERM and KILL, which is how a debugger ends its commands.
+_SIGNALLED = (129, 137, 143)
 
 # A node does not always notice that a command has ended that has not read all of its input; then
 # nobody would hear of its end. So what is left of the input is read by somebody else.
@@ -110,6 +115,7 @@ class Link:
         Where the debugger that an earlier task has used is gone, another is opened and nothing has
         been run yet; where it goes while a command runs, what that did is unknown.
         """
+        begin = 0 if stdin is None or isinstance(stdin, bytes) else stdin.tell()
         try:
             return self._run(argv, stdin)
         except NotFound as error:
@@ -118,12 +124,11 @@ class Link:
         before = self._known
         self._memory.forget()
         self._known = None
-        if before is not None and self._open().container != before.container:
-            self._warn(
-                f"{self.place.ref}: debugger {before.container} is gone, and the tasks go on in "
-                f"{self._open().container}. What they had put there is gone with it; raise "
-                "kubedebug_lifetime where its time was over."
-            )
+        if before is not None:
+            self._tell_of(before, self._open())
+        if stdin is not None and not isinstance(stdin, bytes):
+            # Some of it may be on its way before the node says that the container is gone.
+            stdin.seek(begin)
         try:
             return self._run(argv, stdin)
         except NotFound as error:
@@ -161,7 +166,17 @@ class Link:
                 stdin=stdin,
                 timeout=timeout,
                 max_output=_MOST_OUTPUT,
+                more=self._more,
             )
+        except ExecInterrupted as error:
+            raise self._ended() or error from error
+        except ConnectionFailed as error:
+            if not error.sent:
+                raise
+            raise ExecInterrupted(
+                f"{seat.ref}: {error.msg} Whether the command has begun is unknown, and it is not "
+                "sent again; run it again if it is safe to."
+            ) from error
         except Forbidden as error:
             raise _opening().explained(self.client, seat, error) from error
         except ExecStartFailed as error:
@@ -170,7 +185,32 @@ class Link:
                 "an image that has one."
             ) from error
         self._proven = True
+        if result.rc in _SIGNALLED and (ended := self._ended()) is not None:
+            raise ended
         return result
+
+    def _more(self) -> float:
+        """The seconds for which a debugger stays whose time is over, as somebody extended it."""
+        if self.place.seat is not None:
+            return 0.0
+        try:
+            left: float = _opening().extension(self.client, self.place, self._open())
+        except DebugError:
+            return 0.0
+        return left + _SLACK if left > 0 else 0.0
+
+    def _ended(self) -> ExecError | None:
+        """Why a command ended with its debugger; None where that has not ended."""
+        known = self._open()
+        reason = None
+        if self.place.seat is None:
+            reason = _opening().ended(self.client, self.place, known)
+        if reason is None:
+            return None
+        return ExecInterrupted(
+            f"{self.seat.ref}: the debugger ended while a command ran in it: {reason}. How far the "
+            "command came is unknown; run it again if it is safe to."
+        )
 
     def _gone(self, error: NotFound) -> ExecError:
         return ExecError(
@@ -201,7 +241,18 @@ class Link:
             )
             self._proven = True
             self._memory.note(self._known)
+            if recalled is not None:
+                self._tell_of(recalled, self._known)
         return self._known
+
+    def _tell_of(self, before: Known, now: Known) -> None:
+        """Say what it means where the tasks go on in another debugger."""
+        if now.container != before.container:
+            self._warn(
+                f"{self.place.ref}: debugger {before.container} is gone or ends soon, and the "
+                f"tasks go on in {now.container}. What they had put there is gone with it; raise "
+                "kubedebug_lifetime where its time was over."
+            )
 
 
 def _opening() -> ModuleType:

@@ -12,7 +12,11 @@ from collections.abc import Callable
 
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.memory import Known
 from ansible_collections.kubedebug.core.plugins.module_utils._connection.place import Place
-from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import entries
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
+    Entry,
+    entries,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.extending import staying
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.preflight import (
     exec_rules,
     exec_rules_of,
@@ -25,6 +29,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.session 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.stopping import (
     stop_debuggers,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
+    wait_for_entries,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import (
     missing_rules,
     whoami,
@@ -35,19 +42,25 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
     Forbidden,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import (
+    Seat,
+    Target,
+    TargetError,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import (
     Refused,
     missing_text,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 
-__all__ = ["end_debugger", "explained", "open_debugger"]
+__all__ = ["end_debugger", "ended", "explained", "extension", "open_debugger"]
 
 # A run begins with a debugger that stays for a while: what its tasks put there goes with it.
 _FRESH = 300.0
 _FRESH_PART = 0.5
 _GRACE = 5
+# Seconds within which a pod tells that a container of it has ended.
+_NEWS = 5.0
 
 
 def open_debugger(
@@ -92,18 +105,63 @@ def open_debugger(
 
 def end_debugger(client: Client, place: Place, known: Known, *, say: Callable[[str], None]) -> None:
     """Stop a debugger and see that it has ended; raises DebugError."""
-    running = [
-        (target, entry)
-        for target in resolve(client, _targets(place), need_running=False).targets
-        for entry in entries(target.pod)
-        if entry.name == known.container and entry.state == "running"
-    ]
+    running = [pair for pair in _found(client, place, known) if pair[1].state == "running"]
     for stopped in stop_debuggers(
         client, running, grace=_GRACE, timeout=place.wait.timeout, concurrency=1
     ):
         if stopped.error is not None:
             raise stopped.error
         say(f"debugger {stopped.entry.name} has ended")
+
+
+def extension(client: Client, place: Place, known: Known) -> float:
+    """For how many seconds a debugger that should be over stays, as somebody has extended it.
+
+    0 where nobody has. Raises DebugError.
+    """
+    for target, entry in _found(client, place, known):
+        if entry.state == "running":
+            stays = staying(client, target, entry, seconds=MIN_REMAINING)
+            if stays is not None and stays.expires_at is not None:
+                return stays.expires_at - client.server_time()
+    return 0.0
+
+
+def ended(client: Client, place: Place, known: Known) -> str | None:
+    """How a debugger has ended, in words; None where it runs on, or nobody can tell."""
+    try:
+        running = _found(client, place, known)
+        # Its commands end a little before it does, and the pod tells of that a little later.
+        seen = wait_for_entries(
+            client,
+            [(target, entry.name) for target, entry in running],
+            goal="stopped",
+            timeout=_NEWS,
+            concurrency=1,
+        )
+    except TargetError:
+        return "the pod is gone"
+    except DebugError:
+        return None
+    for (target, _entry), waited in zip(running, seen, strict=True):
+        entry = waited.entry
+        if target.pod["metadata"].get("deletionTimestamp") or (waited.done and entry is None):
+            return "the pod is deleted"
+        if entry is None or entry.state != "finished":
+            return None
+        if entry.expires_at is not None and client.server_time() >= entry.expires_at:
+            return "its lifetime is over; raise kubedebug_lifetime"
+        return f"its end came from outside, with exit code {entry.exit_code}"
+    return None
+
+
+def _found(client: Client, place: Place, known: Known) -> list[tuple[Target, Entry]]:
+    return [
+        (target, entry)
+        for target in resolve(client, _targets(place), need_running=False).targets
+        for entry in entries(target.pod)
+        if entry.name == known.container
+    ]
 
 
 def explained(client: Client, seat: Seat, error: Forbidden) -> DebugError:

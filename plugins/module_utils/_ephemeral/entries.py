@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -26,6 +26,7 @@ __all__ = [
     "entries",
     "explain_pod_security",
     "failure",
+    "find_overdue",
     "find_reusable",
 ]
 
@@ -175,6 +176,29 @@ def find_reusable(
     *now* is the cluster's time (epoch, s), *min_remaining* in seconds. One that the kubelet cannot
     start counts, too: another entry would fail alike, and both would stay.
     """
+    for entry in _alike(pod, identity):
+        if entry.expires_at is None or entry.expires_at - now >= min_remaining:
+            return entry
+    return None
+
+
+def find_overdue(
+    pod: Mapping[str, Any], identity: str, *, now: float, min_remaining: float
+) -> Entry | None:
+    """A debugger of that identity that runs though it should end before long, or have ended.
+
+    Somebody may have extended it, which only the debugger itself knows. *now* and *min_remaining*
+    are those of ``find_reusable``.
+    """
+    for entry in _alike(pod, identity):
+        ends = entry.expires_at
+        if entry.state == "running" and ends is not None and ends - now < min_remaining:
+            return entry
+    return None
+
+
+def _alike(pod: Mapping[str, Any], identity: str) -> Iterator[Entry]:
+    """The debuggers of that identity whose work is not over, the newest first."""
     target = {
         container["name"]: container.get("targetContainerName")
         for container in pod.get("spec", {}).get("ephemeralContainers") or []
@@ -182,13 +206,10 @@ def find_reusable(
     for entry in reversed(entries(pod)):
         if not entry.managed or entry.identity != identity or entry.state == "finished":
             continue
-        if entry.expires_at is not None and entry.expires_at - now < min_remaining:
-            continue
         joined = target[entry.name]
         if joined and container_problem(pod, joined) is not None:
             continue
-        return entry
-    return None
+        yield entry
 
 
 def failure(entry: Entry) -> tuple[str, str] | None:

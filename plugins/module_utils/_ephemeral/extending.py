@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE: for this collection only; it may change in any release.
-"""Letting running debuggers stay for longer than they were opened for."""
+"""Letting running debuggers stay for longer than they were opened for, and who has done so."""
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import Entry
@@ -32,9 +33,11 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec_stream i
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 
-__all__ = ["Extended", "extend_debuggers"]
+__all__ = ["Extended", "extend_debuggers", "staying"]
 
 _TIMEOUT = 30.0
+# EXTENDER is content with this part of what it is asked for.
+_CONTENT = 0.9
 _MOST_OUTPUT = 4096
 _LINE = re.compile(rb"(extended|kept|planned) ([0-9]{9,11})\n|(clockless)\n")
 
@@ -70,6 +73,22 @@ def extend_debuggers(
         else Extended(target=target, entry=entry, action="failed", error=outcome.error)
         for outcome, (target, entry) in zip(outcomes, running, strict=True)
     ]
+
+
+def staying(client: Client, target: Target, entry: Entry, *, seconds: float) -> Entry | None:
+    """The entry with the end that it really has, if it stays for *seconds* from now.
+
+    The mark in the pod tells only what it was opened for. Nothing is changed. None also where it
+    cannot be asked, as by those who may run nothing in it: then nobody can work in it, either.
+    """
+    asked = math.ceil(seconds / _CONTENT)
+    try:
+        match = _LINE.match(_ask(client, target, entry, asked, check_mode=True))
+    except DebugError:
+        return None
+    if match is None or match[1] != b"kept":
+        return None
+    return replace(entry, expires_at=float(match[2]))
 
 
 def _extend(

@@ -16,8 +16,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral import p
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries import (
     Entry,
     entries,
+    find_overdue,
     find_reusable,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.extending import staying
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.waiting import (
     Goal,
     Waited,
@@ -95,7 +97,7 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
     Raises DebugError when a preflight check refuses: then no pod was patched.
     """
     now = client.server_time()
-    drafts = [_draft(target, plan, now) for target in targets]
+    drafts = _spared(client, [_draft(target, plan, now) for target in targets], plan, now)
     fresh = [draft for draft in drafts if draft.added is not None]
     if fresh:
         require(client, plan.needed)
@@ -143,6 +145,37 @@ def _draft(target: Target, plan: Plan, now: float) -> Session:
         added=built.entry,
         warnings=tuple(f"{target.ref}: {warning}" for warning in built.warnings),
     )
+
+
+def _spared(client: Client, drafts: list[Session], plan: Plan, now: float) -> list[Session]:
+    """The drafts, less the new entries whose like still runs, since somebody has extended it."""
+
+    def ask(pair: tuple[int, Entry]) -> Entry | None:
+        index, entry = pair
+        return staying(client, drafts[index].target, entry, seconds=plan.min_remaining)
+
+    overdue = [
+        (index, entry)
+        for index, draft in enumerate(drafts)
+        if draft.added is not None and (entry := _overdue(draft.target, plan, now)) is not None
+    ]
+    spared = list(drafts)
+    for outcome, (index, _entry) in zip(
+        fan_out(ask, overdue, limit=plan.concurrency), overdue, strict=True
+    ):
+        if (stays := outcome.unwrap()) is not None:
+            spared[index] = Session(
+                target=drafts[index].target, action="reused", debugger=stays.name, entry=stays
+            )
+    return spared
+
+
+def _overdue(target: Target, plan: Plan, now: float) -> Entry | None:
+    if plan.goal != "running":
+        return None
+    options = plan.options_of(target)
+    identity = spec.identity(options, owner=plan.owner, container=target.container)
+    return find_overdue(target.pod, identity, now=now, min_remaining=plan.min_remaining)
 
 
 def _no_target(target: Target) -> DebugError:

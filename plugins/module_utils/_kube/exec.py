@@ -73,18 +73,20 @@ def run(
     timeout: float | None,
     max_output: int,
     on_stdout: Callable[[bytes], None] | None = None,
+    more: Callable[[], float] | None = None,
 ) -> ExecResult:
     """Run a command to its end.
 
-    `timeout` bounds the whole in seconds, also while nothing comes; `max_output` bounds what is
-    kept of each stream, `on_stdout` sees all of it. A `stdin` that is a file is read in chunks,
+    `timeout` bounds the whole in seconds, also while nothing comes; when it is over, `more` may
+    give further seconds, or 0. `max_output` bounds what is kept of each stream, `on_stdout` sees
+    all of it. A `stdin` that is a file is read in chunks,
     which must not block. A node does not always notice that a command has ended before it has read
     a long input; only the time ends it then (kubectl hangs there as well). Raises ApiError,
     ConnectionFailed, ExecTimeout, ExecInterrupted or ExecStartFailed.
     """
     begin = time.monotonic()
     ref = f"{namespace}/{pod}, container {container}"
-    work = _Run(ref, stdin, timeout=timeout, max_output=max_output, on_stdout=on_stdout)
+    work = _Run(ref, stdin, timeout=timeout, max_output=max_output, on_stdout=on_stdout, more=more)
     with open_stream(
         client,
         namespace=namespace,
@@ -140,12 +142,14 @@ class _Run:
         timeout: float | None,
         max_output: int,
         on_stdout: Callable[[bytes], None] | None,
+        more: Callable[[], float] | None,
     ) -> None:
         self.stdout = _Sink(max_output)
         self.stderr = _Sink(max_output)
         self._ref = ref
         self._timeout = timeout
         self._on_stdout = on_stdout
+        self._more = more
         self._input = None if stdin is None else _Input(stdin)
 
     def follow(self, stream: ExecStream, begin: float) -> None:
@@ -162,6 +166,9 @@ class _Run:
                 if now >= ending:
                     return
             elif deadline is not None and now >= deadline:
+                if self._more is not None and (further := self._more()) > 0:
+                    deadline = time.monotonic() + further
+                    continue
                 raise ExecTimeout(
                     f"{self._ref}: the command did not end within {self._timeout:g} seconds. The "
                     "connection is closed; the command may still run. Raise timeout, or give the "

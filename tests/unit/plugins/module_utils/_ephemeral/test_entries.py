@@ -12,6 +12,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.entries 
     entries,
     explain_pod_security,
     failure,
+    find_overdue,
     find_reusable,
 )
 
@@ -170,6 +171,25 @@ def test_no_entries(pod: Any) -> None:
 def test_find_reusable(container: Any, state: Any, found: bool) -> None:
     pod = _pod(container, states={"kubedebug-x": state})
     entry = find_reusable(pod, "x", now=_NOW, min_remaining=15)
+    assert (entry is not None) is found
+
+
+@pytest.mark.parametrize(
+    ("container", "state", "found"),
+    [
+        pytest.param(_container(EXPIRES_AT="900"), _RUNNING, True, id="over-and-running"),
+        pytest.param(_container(EXPIRES_AT="1014"), _RUNNING, True, id="ends-too-soon"),
+        pytest.param(_container(EXPIRES_AT="1015"), _RUNNING, False, id="reusable-as-it-is"),
+        pytest.param(_container(), _RUNNING, False, id="without-an-end"),
+        pytest.param(_container(EXPIRES_AT="900"), _ENDED, False, id="finished"),
+        pytest.param(_container(EXPIRES_AT="900"), {}, False, id="never-ran"),
+        pytest.param(_container(EXPIRES_AT="900", IDENTITY="y"), _RUNNING, False, id="other"),
+        pytest.param(_container(EXPIRES_AT="900", MANAGED_BY="eve"), _RUNNING, False, id="eve"),
+    ],
+)
+def test_find_overdue(container: Any, state: Any, found: bool) -> None:
+    pod = _pod(container, states={"kubedebug-x": state})
+    entry = find_overdue(pod, "x", now=_NOW, min_remaining=15)
     assert (entry is not None) is found
 
 
