@@ -53,7 +53,7 @@ faults: ## what happens when something breaks half way, on the cluster
 bench: ## compare with kubernetes.core and kubectl, on the cluster (ARGS=bench_name)
 	@$(RUN) test --live bench --args='$(ARGS)'
 
-importer: ## build the archive and run Galaxy's import checks on it
+importer: ## build the archive; Galaxy's import checks, and ansible-builder, on it
 	@$(RUN) test --live importer
 
 build: ## build the collection's archive into this folder

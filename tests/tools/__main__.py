@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from ansible_collections.kubedebug.core.tests.tools import suites
+from ansible_collections.kubedebug.core.tests.tools import steps, suites
 from ansible_collections.kubedebug.core.tests.tools.demo import demo
 from ansible_collections.kubedebug.core.tests.tools.environments import (
     ENVIRONMENTS,
@@ -62,7 +62,7 @@ def test(parts: Sequence[str], *, live: bool, arguments: str) -> int:
             f"no such part: {', '.join(unknown)}; there are {', '.join(suites.PARTS)}\n"
         )
         return 2
-    suites.ARGUMENTS[:] = shlex.split(arguments)
+    steps.ARGUMENTS[:] = shlex.split(arguments)
     names = [name for part in parts or suites.whole() for name in suites.PARTS[part]]
     slots = int(os.environ.get("KUBEDEBUG_JOBS", "2"))
     (OUTPUT / "junit").mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def clean() -> int:
 
 def execute(argv: Sequence[str]) -> int:
     """Run a command where ansible-playbook, kubectl, the collection and the cluster are found."""
-    env = suites.playbook_variables()
+    env = steps.playbook_variables()
     if kubectl := env.get("KUBEDEBUG_KUBECTL"):
         env["PATH"] += f"{os.pathsep}{Path(kubectl).parent}"
     return subprocess.run(argv, env=env, check=False).returncode

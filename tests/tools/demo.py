@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.kubedebug.core.tests.tools.environments import ensure, variables
 from ansible_collections.kubedebug.core.tests.tools.layout import ROOT
-from ansible_collections.kubedebug.core.tests.tools.suites import cluster_up, cluster_variables
+from ansible_collections.kubedebug.core.tests.tools.steps import cluster_up, cluster_variables
 
 __all__ = ["demo"]
 

@@ -9,219 +9,36 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
+from ansible_collections.kubedebug.core.tests.tools.checks import (
+    docs,
+    importer,
+    lint,
+    sanity,
+    types,
+)
 from ansible_collections.kubedebug.core.tests.tools.environments import (
     Environment,
     ensure,
     ensure_peer,
     variables,
 )
-from ansible_collections.kubedebug.core.tests.tools.layout import (
-    CACHE,
-    OUTPUT,
-    ROOT,
-    TREE,
-    copy_tree,
-)
+from ansible_collections.kubedebug.core.tests.tools.layout import CACHE, OUTPUT, ROOT, copy_tree
 from ansible_collections.kubedebug.core.tests.tools.run_suites import Step, Suite
-from ansible_collections.kubedebug.core.tests.tools.sanity_home import sanity_home
+from ansible_collections.kubedebug.core.tests.tools.steps import (
+    ARGUMENTS,
+    cluster_up,
+    commands_step,
+    playbook_variables,
+    tool,
+    tshark,
+)
 
-__all__ = [
-    "ARGUMENTS",
-    "PARTS",
-    "SUITES",
-    "cluster_up",
-    "cluster_variables",
-    "playbook_variables",
-    "whole",
-]
+__all__ = ["PARTS", "SUITES", "whole"]
 
-PACKAGE = "ansible_collections.kubedebug.core"
 JUNIT = OUTPUT / "junit"
-SHELL_SCRIPTS = (".ci/run", "tests/tools/install-tshark", "tests/tools/run")
-PLAYBOOK_FOLDERS = ("playbooks", "roles", "tests/e2e", "tests/demo")
-PROGRAMS = {
-    "tests/cluster": "tests/cluster",
-    "tests/e2e/e2ekit": "tests/e2e",
-    "tests/bench": "tests/bench",
-}
-"""Folders whose files import each other by names of their own, and where those names begin."""
-
-ARGUMENTS: list[str] = []
-"""What the user added for pytest (`make unit ARGS="-k retry"`); set by the command line."""
-
-
-def own_variables() -> dict[str, str]:
-    """Return the variables for a step that is one of these tools again, or the cluster's
-    program.
-    """
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
-
-
-def tool(name: str, *arguments: str) -> list[Step]:
-    """Return the step that runs one of these tools' own commands."""
-    module = f"{PACKAGE}.tests.tools"
-    argv = (sys.executable, "-P", "-m", module, name, *arguments)
-    return [Step(" ".join((name, *arguments)), argv, own_variables(), ROOT)]
-
-
-def cluster_up() -> list[Step]:
-    """Bring the test cluster up, unless the user named one by KUBECONFIG."""
-    if os.environ.get("KUBECONFIG"):
-        probe = "import os; print('Using the cluster of KUBECONFIG:', os.environ['KUBECONFIG'])"
-        return [Step("KUBECONFIG", (sys.executable, "-c", probe), own_variables(), ROOT)]
-    argv = (sys.executable, str(ROOT / "tests/cluster/cluster.py"), "up")
-    return [Step("cluster up", argv, own_variables(), ROOT)]
-
-
-def tshark() -> list[Step]:
-    """Install what captures are read with, where it is missing and apt is there."""
-    return [Step("tshark", ("sh", "tests/tools/install-tshark"), own_variables(), ROOT)]
-
-
-def cluster_variables() -> dict[str, str]:
-    """Return KUBECONFIG and the images' variables as the cluster's program tells them.
-
-    With KUBECONFIG set by the user all of them are the user's. The program prints `NAME=value`,
-    with or without `export`, quoted for a shell.
-
-    Raises RuntimeError with the program's own words when it fails.
-    """
-    if os.environ.get("KUBECONFIG"):
-        return {}
-    answer = subprocess.run(
-        (sys.executable, str(ROOT / "tests/cluster/cluster.py"), "env"),
-        cwd=ROOT,
-        env=own_variables(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if answer.returncode:
-        raise RuntimeError(f"cluster.py env: {answer.stderr.strip() or answer.returncode}")
-    return parse_assignments(answer.stdout)
-
-
-def parse_assignments(text: str) -> dict[str, str]:
-    """Return the variables of shell assignments."""
-    found = {}
-    for word in shlex.split(text, comments=True):
-        name, equals, value = word.partition("=")
-        if equals:
-            found[name] = value
-    return found
-
-
-def playbook_variables() -> dict[str, str]:
-    """Return the variables of a step that talks to the cluster from the newest environment."""
-    return {
-        **variables(ensure("newest")),
-        **cluster_variables(),
-        "KUBEDEBUG_PEER_SITE_PACKAGES": str(ensure_peer()),
-    }
-
-
-def lint() -> list[Step]:
-    """Python's style and format, YAML, playbooks and roles, shell scripts."""
-    environment = ensure("newest")
-    env = {
-        **variables(environment),
-        # ansible-lint would install galaxy.yml's collection and look for newer releases over the
-        # network.
-        "ANSIBLE_LINT_SKIP_SCHEMA_UPDATE": "1",
-        "ANSIBLE_HOME": str(CACHE / "ansible-home"),
-    }
-    commands: list[tuple[str, ...]] = [
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
-        ("yamllint", "--strict", "."),
-    ]
-    # No path is no error for ansible-lint but means everything, so the folders that are there are
-    # named.
-    folders = [folder for folder in PLAYBOOK_FOLDERS if (ROOT / folder).is_dir()]
-    commands.append(("ansible-lint", "--offline", "--strict", "--nocolor", *folders))
-    if shutil.which("shellcheck"):
-        commands.append(("shellcheck", *SHELL_SCRIPTS))
-    return [commands_step(environment, env, command) for command in commands]
-
-
-def commands_step(
-    environment: Environment, env: Mapping[str, str], command: Sequence[str], cwd: Path = ROOT
-) -> Step:
-    """Return the step that runs one of an environment's commands."""
-    own = environment.bin / command[0]
-    argv = (str(own) if own.exists() else command[0], *command[1:])
-    words = [word for word in command if not word.startswith("-")]
-    return Step(" ".join(words[:2]), argv, env, cwd)
-
-
-def types() -> list[Step]:
-    """Check the types of the collection (by its importable name), of the tools and of the cluster's
-    program.
-    """
-    environment = ensure("newest")
-    config = f"--config-file={ROOT / 'pyproject.toml'}"
-    cache = f"--cache-dir={CACHE / 'mypy'}"
-    packages = [
-        f"plugins.{folder.name}"
-        for folder in sorted((ROOT / "plugins").iterdir())
-        if any(folder.rglob("*.py"))
-    ]
-    collection: list[str] = []
-    for name in (*packages, "tests.tools"):
-        collection += ["-p", f"{PACKAGE}.{name}"]
-    environment_variables = variables(environment)
-    env = {**environment_variables, "MYPYPATH": str(TREE)}
-    steps = [commands_step(environment, env, ("mypy", config, cache, *collection), TREE)]
-    for programs, base in PROGRAMS.items():
-        if (ROOT / programs).is_dir():
-            path = f"{ROOT / base}{os.pathsep}{TREE}"
-            env = {**environment_variables, "MYPYPATH": path}
-            steps.append(commands_step(environment, env, ("mypy", config, cache, programs)))
-    return steps
-
-
-def docs() -> list[Step]:
-    """Check the plugins' documentation and the changelog fragments."""
-    environment = ensure("newest")
-    env = variables(environment)
-    linter = (
-        "antsibull-docs",
-        "lint-collection-docs",
-        "--plugin-docs",
-        "--validate-collection-refs=dependent",
-        "--disallow-unknown-collection-refs",
-        ".",
-    )
-    folder = TREE / "ansible_collections/kubedebug/core"
-    return [
-        commands_step(environment, env, linter, folder),
-        commands_step(environment, env, ("antsibull-changelog", "lint"), folder),
-    ]
-
-
-def sanity() -> list[Step]:
-    """Run ansible-test sanity without any ignore file; each of its tests counts."""
-    environment = ensure("newest")
-    copy = copy_tree("sanity")
-    ignores = sorted(copy.glob("tests/sanity/ignore*"))
-    if ignores:
-        names = ", ".join(path.name for path in ignores)
-        raise RuntimeError(f"tests/sanity has {names}: repair what it hides, and delete it")
-    junit = copy / "tests" / "output" / "junit"
-    junit.mkdir(parents=True, exist_ok=True)
-    env = {**variables(environment), "HOME": str(sanity_home(environment))}
-    command = ("ansible-test", "sanity", "--local", "--python", environment.version)
-    options = ("--junit", "--truncate", "0", "--color", "no")
-    step = commands_step(environment, env, (*command, *options, *ARGUMENTS), copy)
-    return [Step("ansible-test sanity", step.argv, step.env, step.cwd, junit)]
 
 
 def pytest(
@@ -318,29 +135,6 @@ def integration() -> list[Step]:
             copy,
         )
         for target in wanted
-    ]
-
-
-def importer() -> list[Step]:
-    """Build the collection's archive and run Galaxy's own import checks on it."""
-    environment = ensure("importer")
-    folder = CACHE / "trees" / "build"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    copy = copy_tree("build")
-    # The importer unpacks the archive, and ansible-lint in it, by itself: our tree must not be
-    # found first.
-    env = {
-        key: value
-        for key, value in variables(environment).items()
-        if key not in ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")
-    }
-    env["ANSIBLE_HOME"] = str(CACHE / "ansible-home")
-    build = ("ansible-galaxy", "collection", "build", "--output-path", str(folder), str(copy))
-    check = ("sh", "-c", 'exec "$0" -m galaxy_importer.main ./*.tar.gz', str(environment.python))
-    return [
-        commands_step(environment, env, build),
-        commands_step(environment, env, check, folder),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.kubedebug.core.tests.tools import environments, suites
+from ansible_collections.kubedebug.core.tests.tools import environments, steps, suites
 from ansible_collections.kubedebug.core.tests.tools.run_suites import order
 
 __all__: list[str] = []
@@ -53,7 +53,7 @@ def test_every_part_has_a_command_with_a_line_of_help(part: str) -> None:
     ],
 )
 def test_parse_assignments(text: str, found: dict[str, str]) -> None:
-    assert suites.parse_assignments(text) == found
+    assert steps.parse_assignments(text) == found
 
 
 def test_a_users_own_settings_do_not_decide_a_test(
