@@ -42,7 +42,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._copies.spec import
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import whoami
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    NotFound,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     SELECT_SPEC,
@@ -53,7 +56,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     TargetOptions,
     WaitOptions,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target, pod_path
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.scan import namespace_of
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
@@ -139,7 +142,7 @@ def _present(
             require(client, [rule for each in chosen.targets for rule in _replace_rules(each)])
         drafts = [_draft(target, copies, options, plan, now) for target in chosen.targets]
         made = make(client, drafts, plan)
-        if options.replace and not plan.check_mode:
+        if options.replace:
             made = _without_originals(client, chosen.targets, made, plan)
         warnings = (*chosen.warnings, *_adoption(options))
     every = [*there, *made]
@@ -159,7 +162,10 @@ def _replaced(
     *,
     now: float,
 ) -> tuple[list[Made], TargetOptions]:
-    """The copies that have taken their pod's place already, and what is left to do."""
+    """The copies that have taken their pod's place already, and what is left to do.
+
+    A pod that its copy was made of, and that is there still, is left to do: its deletion failed.
+    """
     if not options.replace or not targets.name:
         return [], targets
     namespace = namespace_of(client, targets) or client.default_namespace
@@ -168,11 +174,19 @@ def _replaced(
         ref = f"{namespace}/{name}"
         hashed = identity(options, owner=plan.owner, subject=ref)
         found = next((pod for pod in copies if is_reusable(pod, hashed, now=now)), None)
-        if found is None:
+        if found is None or _is_there(client, namespace, name, mark(found, "target-uid")):
             open_names.append(name)
         else:
             there.append(as_made(found, container=_container_of(found, options), action="reused"))
     return there, replace(targets, name=tuple(open_names))
+
+
+def _is_there(client: Client, namespace: str, name: str, uid: str) -> bool:
+    try:
+        pod = client.get(pod_path(namespace, name))
+    except NotFound:
+        return False
+    return str(pod["metadata"]["uid"]) == uid
 
 
 def _container_of(pod: Mapping[str, Any], options: CopyOptions) -> str:
@@ -213,17 +227,19 @@ def _without_originals(
 ) -> list[Made]:
     """Delete the pods whose copy runs; where the copy failed, its pod stays."""
 
-    def dispose(pair: tuple[Target, Made]) -> None:
+    def dispose(pair: tuple[Target, Made]) -> Made:
         target, copy = pair
-        if copy.error is None:
-            original = replace(copy, name=target.name, uid=target.uid)
-            delete_uid(client, original, grace=0)
+        if copy.error is not None:
+            return copy
+        original = replace(copy, name=target.name, uid=target.uid)
+        delete_uid(client, original, check_mode=plan.check_mode, grace=0)
+        return replace(copy, replaced=True)
 
     outcomes = fan_out(dispose, list(zip(targets, made, strict=True)), limit=plan.concurrency)
     return [
-        one
-        if outcome.error is None
-        else replace(one, action="failed", error=_not_replaced(one, outcome.error))
+        replace(one, action="failed", error=_not_replaced(one, outcome.error))
+        if outcome.error is not None
+        else outcome.unwrap()
         for one, outcome in zip(made, outcomes, strict=True)
     ]
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import
     missing_text,
     pod_rules,
     require,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import (
+    is_deleting,
+    is_finished,
 )
 
 __all__ = ["delete_rules", "delete_uid", "find_made", "make", "make_rules", "remove"]
@@ -152,6 +156,7 @@ def _taken(client: Client, draft: Made, error: Conflict) -> dict[str, Any]:
             "again."
         ) from error
     if label(pod, "identity") == wanted:
+        _check_lives(draft, pod)
         return pod
     raise MadeFailed(
         f"{draft.ref}: there is a pod of that name already, and it is not what the task describes. "
@@ -159,10 +164,23 @@ def _taken(client: Client, draft: Made, error: Conflict) -> dict[str, Any]:
     ) from error
 
 
+def _check_lives(draft: Made, pod: Mapping[str, Any]) -> None:
+    """Raise MadeFailed for one that is of the same description, and of no use any more."""
+    if is_deleting(pod):
+        raise MadeFailed(f"{draft.ref}: it is being deleted. Run the task again when it is gone.")
+    if is_finished(pod):
+        raise MadeFailed(
+            f"{draft.ref}: it has ended, and keeps its name until it is deleted. Run the task with "
+            "state=absent first, or leave copy_name out: then the next one gets another name."
+        )
+
+
 def _settle(client: Client, made: Made) -> Made:
     """Delete what this run has made and what can never start; what has ended is evidence."""
     state = ((made.pod or {}).get("status") or {}).get("phase")
     if made.error is None or made.added is None or state != "Pending":
+        return made
+    if is_deleting(made.pod or {}):
         return made
     try:
         delete_uid(client, made, grace=0)
@@ -224,6 +242,12 @@ def _explained(client: Client, draft: Made, plan: MadePlan, error: ApiError) -> 
         missing = missing_rules(client, make_rules(draft.namespace))
         if missing:
             return Refused(missing_text(missing))
+        if "exceeded quota" in error.message_full or "must specify" in error.message_full:
+            return Refused(
+                f"{draft.subject}: a quota of namespace {draft.namespace} refuses the pod: "
+                f"{error.message}. Way out: delete pods that are not needed, have the quota "
+                "raised, or give the container what it asks for by custom (resources)."
+            )
         return Refused(f"{draft.subject}: an admission rule refuses the pod: {error.message}")
     if isinstance(error, NotFound):
         return Refused(f"namespace={draft.namespace} does not exist: {error.message}")

@@ -49,7 +49,8 @@ class MadePlan:
 class Made:
     """One pod; ``subject`` is what it was made for, ``container`` the one that has to run.
 
-    ``added`` is the body where one is to be made, ``pod`` what was seen of it last.
+    ``added`` is the body where one is to be made, ``pod`` what was seen of it last. ``replaced``
+    says that the pod which it is a copy of was deleted, or would be.
     """
 
     subject: str
@@ -63,6 +64,7 @@ class Made:
     pod: Mapping[str, Any] | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
     error: DebugError | None = None
+    replaced: bool = False
 
     @property
     def ref(self) -> str:
@@ -77,7 +79,7 @@ class Made:
     @property
     def changed(self) -> bool:
         """Whether the cluster is another one after the task, or would be."""
-        return self.added is not None or self.action == "deleted"
+        return self.added is not None or self.action == "deleted" or self.replaced
 
 
 def mark(pod: Mapping[str, Any], name: str) -> str:

@@ -27,6 +27,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.watch import Stream, Watch
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Seat
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import is_deleting
 
 __all__ = ["wait_until_gone", "wait_until_running"]
 
@@ -81,7 +82,7 @@ def wait_until_running(
 def _judge(one: Made, kind: str, pod: Mapping[str, Any]) -> Made | None:
     """What one state of the pod means for the wait; None to go on waiting."""
     one = replace(one, pod=pod, node=str(pod["spec"].get("nodeName") or one.node))
-    if kind == "DELETED":
+    if kind == "DELETED" or is_deleting(pod):
         return _failed(one, "it was deleted while the task waited for it")
     status = agent_status(pod, one.container)
     state = status.get("state") or {}
