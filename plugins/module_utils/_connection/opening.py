@@ -40,7 +40,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     DebugError,
     Forbidden,
+    NotFound,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.exec import run
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import (
     Seat,
@@ -61,6 +63,8 @@ _FRESH_PART = 0.5
 _GRACE = 5
 # Seconds within which a pod tells that a container of it has ended.
 _NEWS = 5.0
+_NEWS_OF_ITS_TIME = 60.0
+_ANSWER = 15.0
 
 
 def open_debugger(
@@ -129,30 +133,47 @@ def extension(client: Client, place: Place, known: Known) -> float:
 
 def ended(client: Client, place: Place, known: Known) -> str | None:
     """How a debugger has ended, in words; None where it runs on, or nobody can tell."""
+    over = known.remaining is not None and known.remaining <= _GRACE
     try:
-        running = _found(client, place, known)
+        found = _found(client, place, known)
+        if any(target.pod["metadata"].get("deletionTimestamp") for target, _entry in found):
+            return "the pod is deleted"
         # Its commands end a little before it does, and the pod tells of that a little later.
-        seen = wait_for_entries(
-            client,
-            [(target, entry.name) for target, entry in running],
-            goal="stopped",
-            timeout=_NEWS,
-            concurrency=1,
-        )
+        pairs = [(target, entry.name) for target, entry in found]
+        timeout = _NEWS_OF_ITS_TIME if over else _NEWS
+        seen = wait_for_entries(client, pairs, goal="stopped", timeout=timeout, concurrency=1)
     except TargetError:
         return "the pod is gone"
     except DebugError:
         return None
-    for (target, _entry), waited in zip(running, seen, strict=True):
-        entry = waited.entry
-        if target.pod["metadata"].get("deletionTimestamp") or (waited.done and entry is None):
+    for waited in seen:
+        if waited.done and waited.entry is None:
             return "the pod is deleted"
-        if entry is None or entry.state != "finished":
-            return None
-        if entry.expires_at is not None and client.server_time() >= entry.expires_at:
-            return "its lifetime is over; raise kubedebug_lifetime"
-        return f"its end came from outside, with exit code {entry.exit_code}"
-    return None
+        if waited.entry is not None and waited.entry.state == "finished":
+            if over:
+                return "its lifetime is over; raise kubedebug_lifetime"
+            return f"its end came from outside, with exit code {waited.entry.exit_code}"
+    return None if _answers(client, known) else "its end came from outside"
+
+
+def _answers(client: Client, known: Known) -> bool:
+    """Whether a debugger runs that the pod does not tell of as ended; a busy node is late."""
+    try:
+        run(
+            client,
+            namespace=known.namespace,
+            pod=known.pod,
+            container=known.container,
+            argv=["sh", "-c", ":"],
+            timeout=_ANSWER,
+            max_output=4096,
+        )
+    except NotFound:
+        return False
+    except DebugError:
+        # It is the way there that fails, which says nothing of the debugger.
+        return True
+    return True
 
 
 def _found(client: Client, place: Place, known: Known) -> list[tuple[Target, Entry]]:
