@@ -64,6 +64,9 @@ options:
       - V(auto) takes the first of them that passes. It asks for the credentials' rights and for a
         server dry run before anything is made, and the reasons are in the result. An agent that
         runs already is used again in either mode.
+      - A copy of the pod is no mode, for it is not the target. Its processes are fresh ones, its
+        network is its own, and the application runs twice. Where both modes are refused, the error
+        holds the task of M(kubedebug.core.pod_copy) that makes one.
     type: str
     choices: [auto, ephemeral, job]
     default: job

@@ -269,6 +269,16 @@ def test_a_port_makes_an_agent_ready(space: Space, play: Playbooks, mode: str) -
     assert ":1FBB " in table
 
 
+def _the_task_of_the_error_works(space: Space, play: Playbooks, text: str) -> None:
+    """What the error says to do is pasted as it stands, and taken away again."""
+    task = json.loads(text[text.index("- {") + 2 : text.rindex("}") + 1])
+    run = play.play(play.write([{"name": "Pasted", **task}]))
+    copy = run.task("Pasted").pod
+    assert copy["target"] == f"{space.name}/web"
+    assert space.pod(copy["name"])["spec"]["shareProcessNamespace"] is True
+    space.kubectl("delete", "pod", copy["name"])
+
+
 def test_the_mode_is_what_the_namespace_allows(
     space: Space, new_space: NewSpace, new_play: NewPlay
 ) -> None:
@@ -288,9 +298,11 @@ def test_the_mode_is_what_the_namespace_allows(
         "refuses the agent's pod",
         "hostPID",
         "agent_namespace",
+        "a copy is not the target",
     ):
         assert text in refused.msg
     assert "Traceback" not in play.runs[0].output
+    _the_task_of_the_error_works(strict, play, refused.msg)
     assert (passed["mode"], passed["agent_namespace"]) == ("job", space.name)
     assert "refuses it" in passed["reasons"][0]
     assert (again["action"], again["agent"]) == ("reused", passed["agent"])

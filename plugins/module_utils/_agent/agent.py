@@ -113,6 +113,7 @@ def _run(params: Params, context: Context) -> Result:
             check_mode=context.check_mode,
             concurrency=targets.concurrency,
             label_selectors=targets.label_selectors,
+            offers_copy=True,
         )
         if params["state"] == "absent":
             return _absent(client, targets, plan, names)

@@ -40,7 +40,8 @@ class AgentPlan:
     ``fallback_capabilities`` are those that the work can do with in an ephemeral container where
     the options' are refused (mode auto only); ``execs`` says that commands will be run in the seat,
     so that the right to it is asked for before anything is made. An agent that runs already is
-    used again only if it stays for ``min_remaining`` seconds.
+    used again only if it stays for ``min_remaining`` seconds. ``offers_copy`` says that a copy of
+    the target could do for the work, so that a refusal of both modes shows how to make one.
     """
 
     options: AgentOptions
@@ -53,6 +54,7 @@ class AgentPlan:
     min_remaining: float = MIN_REMAINING
     fallback_capabilities: tuple[str, ...] | None = None
     execs: bool = False
+    offers_copy: bool = False
 
     def namespace_of(self, target: Target) -> str:
         """Where the Job for *target* lives."""

@@ -48,6 +48,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import
 )
 
 __all__ = [
+    "LevelRefused",
     "Proposal",
     "agent_rules",
     "end_rules",
@@ -61,6 +62,14 @@ __all__ = [
 ]
 
 _REASON_LIMIT = 512
+
+
+class LevelRefused(Refused):
+    """Pod Security refuses it; ``level`` is that of the namespace."""
+
+    def __init__(self, msg: str, *, level: str) -> None:
+        super().__init__(msg)
+        self.level = level
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,9 @@ def _dry_run(client: Client, proposal: Proposal, options: AgentOptions, *, with_
 def explain(target: Target, namespace: str, options: AgentOptions, error: ApiError) -> DebugError:
     """Say in the user's terms why the API server refused a Job or its pod, and what to do."""
     if isinstance(error, Forbidden):
-        return Refused(f"{target.ref}: {refusal_text(namespace, options, error.message_full)}")
+        text = f"{target.ref}: {refusal_text(namespace, options, error.message_full)}"
+        violation = explain_pod_security(error.message_full)
+        return Refused(text) if violation is None else LevelRefused(text, level=violation.level)
     if isinstance(error, NotFound):
         return Refused(
             f"{target.ref}: namespace {namespace} for the agent does not exist. Correct "

@@ -17,6 +17,8 @@ from ansible_collections.kubedebug.core.plugins.module_utils._agent.closing impo
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.manifest import SCRATCH
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.mode import (
+    Verdict,
+    copy_instead,
     judge_ephemeral,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._agent.model import (
@@ -108,6 +110,7 @@ def _negotiated(
     """Each target gets the first mode that passes, or what it has already."""
     chosen: dict[str, AgentOptions] = {}
     reasons: dict[str, tuple[str, ...]] = {}
+    told: dict[str, Verdict] = {}
     drafts = {agent.target.uid: agent for agent in _found_jobs(client, targets, plan)}
     for target in targets:
         options = _running_debugger(client, target, plan)
@@ -120,13 +123,14 @@ def _negotiated(
     verdicts = judge_ephemeral(client, open_targets, plan) if open_targets else []
     for target, verdict in zip(open_targets, verdicts, strict=True):
         reasons[target.uid] = verdict.reasons
+        told[target.uid] = verdict
         if verdict.options is not None:
             chosen[target.uid] = verdict.options
             reasons[target.uid] += ("ephemeral: nothing speaks against it",)
     rest = [target for target in open_targets if target.uid not in chosen]
     if rest:
         made = _draft_jobs(client, rest, plan, lenient=True)
-        _raise_refused(made, _job_refusals(client, made, plan), reasons)
+        _raise_refused(made, _job_refusals(client, made, plan), told, plan)
         for agent in made:
             drafts[agent.target.uid] = agent
             reasons[agent.target.uid] += ("job: nothing speaks against it",)
@@ -140,7 +144,8 @@ def _negotiated(
 def _raise_refused(
     drafts: Sequence[Agent],
     errors: Sequence[DebugError | None],
-    reasons: Mapping[str, tuple[str, ...]],
+    verdicts: Mapping[str, Verdict],
+    plan: AgentPlan,
 ) -> None:
     refused = [
         (draft.target, error)
@@ -151,10 +156,16 @@ def _raise_refused(
         return
     texts = []
     for target, error in refused[:_MOST_REASONS]:
-        why = [text.rstrip(".") for text in (*reasons[target.uid], f"job: {error.msg}")]
+        why = [text.rstrip(".") for text in (*verdicts[target.uid].reasons, f"job: {error.msg}")]
         texts.append(f"{target.ref} can have no agent: {'; '.join(why)}.")
     if len(refused) > _MOST_REASONS:
         texts.append(f"And {len(refused) - _MOST_REASONS} more pods.")
+    if plan.offers_copy:
+        target, error = refused[0]
+        level = verdicts[target.uid].level
+        if isinstance(error, preflight.LevelRefused) and not plan.mode.agent_namespace:
+            level = level or error.level
+        texts.append(copy_instead(target, plan.options, level))
     raise Refused(" ".join(texts))
 
 
