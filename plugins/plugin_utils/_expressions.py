@@ -21,6 +21,18 @@ _PURE = frozenset(
     | {"length", "list", "lower", "max", "min", "regex_replace", "regex_search", "replace"}
     | {"round", "sort", "split", "string", "sum", "trim", "unique", "upper"}
 )
+# The same of Ansible's tests; those of Jinja2 itself all are. Others are evaluated each time.
+_PURE_TESTS = frozenset(
+    {"contains", "falsy", "match", "regex", "search", "subset", "superset", "truthy", "version"}
+)
+
+
+def _environment() -> jinja2.Environment:
+    """One that knows the names of Ansible's filters and tests, for it refuses what it does not."""
+    environment = jinja2.Environment()
+    for known, names in ((environment.filters, _PURE), (environment.tests, _PURE_TESTS)):
+        known.update(dict.fromkeys(names - known.keys(), str))
+    return environment
 
 
 @functools.lru_cache(maxsize=1024)
@@ -30,9 +42,9 @@ def dependencies(expression: str) -> frozenset[str] | None:
     A function such as `lookup` counts as a name, so it is no variable of a host.
     """
     try:
-        tree = jinja2.Environment().parse("{{ " + expression + " }}")
+        tree = _environment().parse("{{ " + expression + " }}")
+        if any(each.name not in _PURE for each in tree.find_all(nodes.Filter)):
+            return None
+        return frozenset(meta.find_undeclared_variables(tree))
     except jinja2.TemplateError:
         return None
-    if any(each.name not in _PURE for each in tree.find_all(nodes.Filter)):
-        return None
-    return frozenset(meta.find_undeclared_variables(tree))

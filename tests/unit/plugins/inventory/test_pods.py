@@ -156,6 +156,27 @@ def test_hosts_groups_and_variables(inventory: Read) -> None:
     assert "s3cret" not in found.text
 
 
+def test_filters_and_tests_of_ansible_are_known(inventory: Read) -> None:
+    """Those that are evaluated once for hosts alike, and one that is evaluated each time."""
+    pods = [_pod(name, labels={"app": "shop-web", "version": "1.10"}) for name in ("a", "b")]
+
+    found = inventory(
+        pods,
+        strict=True,
+        groups={
+            "searched": "kubedebug_labels.app is search('web')",
+            "new": "kubedebug_labels.version is version('1.9', '>')",
+            "encoded": "kubedebug_labels.app | b64encode is truthy",
+        },
+        compose={"app": "kubedebug_labels.app | regex_replace('-.*', '') | upper"},
+        keyed_groups=[{"key": "kubedebug_labels.app | split('-') | first", "prefix": "part"}],
+    )
+
+    for group in ("searched", "new", "encoded", "part_shop"):
+        assert found.members(group) == ["a.shop", "b.shop"], found.text
+    assert {variables["app"] for variables in found.hosts.values()} == {"SHOP"}
+
+
 def test_text_of_the_cluster_is_never_a_template(inventory: Read, tmp_path: Path) -> None:
     witness = tmp_path / "pwned"
     text = _HOSTILE % witness
@@ -258,6 +279,12 @@ def test_the_cache_spares_the_cluster_until_the_options_differ(
         ("a > 1 and b", {"a", "b"}),
         ("lookup('env', 'HOME')", {"lookup"}),
         ("a | random", None),
+        ("a | bool", {"a"}),
+        ("a | regex_replace('x', b)", {"a", "b"}),
+        ("a is search('x')", {"a"}),
+        ("a is version('1.2', '>=')", {"a"}),
+        ("a is defined and a in b", {"a", "b"}),
+        ("a is some.other.test", None),
         ("[1, 2] | shuffle", None),
         ("a |", None),
         ("%}", None),
