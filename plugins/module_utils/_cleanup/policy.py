@@ -246,7 +246,9 @@ def _of_pod(finding: Finding, host: Host, options: CleanupOptions) -> Verdict | 
     owner = host.owner
     if owner is None:
         return "bare_pod", "no controller would make it anew"
-    if owner.kind in options.workload_kinds:
+    kinds = options.workload_kinds
+    # Whether there is a Deployment behind a ReplicaSet is known when that has been read.
+    if owner.kind in kinds or (owner.kind == "ReplicaSet" and "Deployment" in kinds):
         return None
     if owner.kind == "DaemonSet":
         return "daemonset", (

@@ -355,6 +355,13 @@ def _budget(name: str = "web", **changed: Any) -> Budget:
         pytest.param(
             _FACTS, {"workload_kinds": ("ReplicaSet",)}, "workload_kind", id="top-not-wanted"
         ),
+        pytest.param(_FACTS, {"workload_kinds": ("Deployment",)}, "", id="the-top-is-what-counts"),
+        pytest.param(
+            Facts(workloads={"rs": replace(_WHOLE, top=None)}),
+            {"workload_kinds": ("Deployment",)},
+            "workload_kind",
+            id="a-set-without-a-top",
+        ),
         pytest.param(_budgeted(_budget()), {}, "", id="budget-allows"),
         pytest.param(_budgeted(_budget(allowed=0)), {}, "pdb_blocks", id="budget-refuses"),
         pytest.param(
