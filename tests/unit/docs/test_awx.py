@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -130,10 +133,114 @@ def test_no_secret_stands_in_the_files() -> None:
         assert not re.search(r"(token|password|key)\w*: *['\"]?[\w-]{12,}", text, re.I), path
 
 
-def test_the_import_reads_nothing_that_the_data_has_not() -> None:
-    text = (_AWX / "import.yml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["import.yml", "assets.json.j2"])
+def test_the_import_reads_what_is_in_the_data(name: str) -> None:
+    text = (_AWX / name).read_text(encoding="utf-8")
 
-    for name, key in re.findall(r"\b(awx_\w+)\.(\w+)", text):
-        assert key in _OBJECTS[name], f"{name}.{key}"
-    loops = set(re.findall(r"\{\{ (awx_\w+)[ .]", text))
-    assert loops == set(_OBJECTS)
+    for item, key in re.findall(r"\b(awx_\w+)\.(\w+)", text):
+        assert key in _OBJECTS[item], f"{item}.{key}"
+    assert set(re.findall(r"(?<!\w\.)\b(awx_\w+)\b", text)) == set(_OBJECTS)
+
+
+# Source: argument_spec of each module in awx_collection/plugins/modules, without what is renamed
+# or retired there.
+_ARGUMENTS = {
+    "execution_environment": {"name", "image", "description", "organization", "credential", "pull"},
+    "project": {
+        *("name", "description", "organization", "scm_type", "scm_url", "scm_branch", "credential"),
+        *("default_environment", "scm_update_on_launch", "wait"),
+    },
+    "inventory": {"name", "description", "organization", "variables", "kind"},
+    "host": {"name", "description", "inventory", "enabled", "variables"},
+    "credential": {"name", "description", "organization", "credential_type", "inputs"},
+    "job_template": {
+        *("name", "description", "organization", "job_type", "inventory", "project", "playbook"),
+        *("credentials", "execution_environment", "survey_enabled", "survey_spec"),
+        *("allow_simultaneous", "ask_variables_on_launch", "extra_vars", "timeout"),
+    },
+    "schedule": {"name", "unified_job_template", "organization", "rrule", "extra_data", "enabled"},
+}
+
+
+def test_the_import_calls_modules_as_they_are() -> None:
+    (play,) = _load(_AWX / "import.yml")
+    calls = [
+        (name.removeprefix("awx.awx."), arguments)
+        for task in play["tasks"]
+        for name, arguments in task.items()
+        if name.startswith("awx.awx.")
+    ]
+
+    assert [name for name, _arguments in calls] == list(_ARGUMENTS)
+    for name, arguments in calls:
+        assert arguments.keys() <= _ARGUMENTS[name], name
+
+
+@pytest.fixture(scope="module")
+def assets() -> dict[str, list[dict[str, Any]]]:
+    """What the template of the assets makes of the data, as Ansible's template module would."""
+    loader = jinja2.FileSystemLoader(_AWX)
+    environment = jinja2.Environment(
+        loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["to_json"] = json.dumps
+    text = environment.get_template("assets.json.j2").render(_OBJECTS)
+    found: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return found
+
+
+# Source: NATURAL_KEY of each page in awxkit/api/pages, and the type that a page has.
+_NATURAL = {
+    "organization": {"name"},
+    "execution_environment": {"name"},
+    "project": {"organization", "name"},
+    "inventory": {"organization", "name"},
+    "host": {"name", "inventory"},
+    "credential_type": {"name", "kind"},
+    "credential": {"organization", "name", "credential_type"},
+    "job_template": {"organization", "name"},
+    "schedule": {"unified_job_template", "name"},
+}
+
+
+def _keys(value: Any) -> Iterator[dict[str, Any]]:
+    """Every natural key in the assets, wherever it stands."""
+    if isinstance(value, dict):
+        if value.get("type") in _NATURAL and "variable" not in value:
+            yield value
+        for item in value.values():
+            yield from _keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys(item)
+
+
+def test_assets_are_what_awx_imports(assets: dict[str, list[dict[str, Any]]]) -> None:
+    # Source: awxkit/api/pages/api.py, EXPORTABLE_RESOURCES
+    assert list(assets) == [
+        *("execution_environments", "projects", "inventory", "credentials", "job_templates")
+    ]
+    made = [each for kind in assets.values() for each in kind]
+    made += [each for one in made for each in one.get("related", {}).get("hosts", [])]
+    made += [each for one in made for each in one.get("related", {}).get("schedules", [])]
+    known = [each["natural_key"] for each in made]
+    for key in _keys(assets):
+        assert key.keys() == _NATURAL[key["type"]] | {"type"}
+        # Whatever something refers to is made by the same file, or is there in each AWX.
+        assert key in known or key["type"] in ("organization", "credential_type")
+
+
+def test_assets_and_the_import_make_the_same(assets: dict[str, list[dict[str, Any]]]) -> None:
+    made = {each["name"]: each for each in assets["job_templates"]}
+
+    for template in _TEMPLATES:
+        related = made[template["name"]]["related"]
+        assert made[template["name"]]["playbook"] == template["playbook"]
+        assert related["survey_spec"]["spec"] == template["survey"]
+        assert [each["name"] for each in related["schedules"]] == [
+            each["name"]
+            for each in _OBJECTS["awx_schedules"]
+            if each["job_template"] == template["name"]
+        ]
+    (credential,) = assets["credentials"]
+    assert not any(value for value in credential["inputs"].values() if value is not True)
