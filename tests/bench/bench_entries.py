@@ -22,11 +22,9 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import benchkit
-
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
+import still_pods
 
 _SELECT = "[.items[] | select(.spec.ephemeralContainers) | {m: .metadata.name, s: .status}]"
 _SELECT_IN_PYTHON = (
@@ -47,40 +45,6 @@ if sys.argv[3:] != ["idle"]:
 _INFO = ("_ephemeral.info", "EPHEMERAL_CONTAINER_INFO")
 _CLEANUP = ("_cleanup.cleanup", "DEBUG_CLEANUP")
 _EVERY = 100
-
-
-def _template(api: Any, space: str) -> dict[str, Any]:
-    """A real running pod, from which the others get their size."""
-    (name,) = benchkit.web_pods(api, space, 1)
-    pod: dict[str, Any] = api.get(f"/api/v1/namespaces/{space}/pods/{name}")
-    return pod
-
-
-def _fill(api: Any, space: str, model: Any, numbers: range, entries: int) -> None:
-    pods = f"/api/v1/namespaces/{space}/pods"
-    print(f"Writing {len(numbers)} pods ...", file=sys.stderr)
-
-    containers = [
-        {key: value for key, value in each.items() if key != "volumeMounts"}
-        for each in model["spec"]["containers"]
-    ]
-
-    def make(number: int) -> None:
-        name = f"still-{number}"
-        made = {
-            "metadata": {"name": name, "labels": {"app": "still"}},
-            "spec": {"containers": containers, "schedulerName": "none"},
-        }
-        api.post(pods, made)
-        if number < entries:
-            entry = {"name": "debugger", "image": benchkit.TOOLBOX, "command": ["sleep", "60"]}
-            body = {"spec": {"ephemeralContainers": [entry]}}
-            api.patch(f"{pods}/{name}/ephemeralcontainers", body)
-        status = {key: value for key, value in model["status"].items() if not key.startswith("o")}
-        api.patch(f"{pods}/{name}/status", {"status": status})
-
-    for outcome in fan_out(make, numbers, limit=16):
-        outcome.unwrap()
 
 
 def _ours(*arguments: str) -> benchkit.Cost:
@@ -124,10 +88,10 @@ def main() -> None:
         return cost.seconds
 
     with benchkit.client() as api, benchkit.namespace(api) as space:
-        model = _template(api, space)
-        _fill(api, space, model, range(tenth), entries)
+        model = still_pods.template(api, space)
+        still_pods.fill(api, space, model, range(tenth), entries=entries)
         few = max((_ours(*_CLEANUP) for _round in range(options.rounds)), key=_memory)
-        _fill(api, space, model, range(tenth, options.pods), entries)
+        still_pods.fill(api, space, model, range(tenth, options.pods), entries=entries)
         ours, cleanup, peer, idle, cleanup_idle, peer_idle = benchkit.in_turns(
             options.rounds,
             lambda _round: run("ours", _ours(*_INFO)),
