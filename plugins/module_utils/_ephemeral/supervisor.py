@@ -175,13 +175,15 @@ _SUPERVISOR = r"""
         end_all "$grace"
         rc=0
         [ "$child" ] && { wait "$child"; rc=$?; }
-        [ "$rc" -eq 127 ] && rc=$was
+        # Lost: 127, or -1 from a bash in whose trap a wait is called that the trap has interrupted.
+        case $rc in 127 | -1) rc=$was ;; esac
         wait
         exit "${1:-$rc}"
     }
     pass() {
         sleep "$left" </dev/null &
-        wait "$!"
+        # Ended by who ends all of the container: this shell's own signal is then about to come.
+        wait "$!" || nap
         while extended; do
             sleep 2 </dev/null &
             wait "$!"
@@ -275,7 +277,9 @@ STOPPER = script(
         echo "extended $until"
         exit 3
     fi
-    trap 'exit 0' TERM
+    # The supervisor ends this very process, too, and a shell says so of a child that was ended.
+    trap 'exit 0' TERM HUP
+    exec 2>/dev/null
     end_all "$(($1 * 10))"
     mine
     for pid in $list; do

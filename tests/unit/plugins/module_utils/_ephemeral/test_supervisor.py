@@ -324,6 +324,7 @@ def test_stopper_ends_its_container_alone(
     got = _drive(
         own_pid_namespace,
         way="stopper",
+        supervisor=SUPERVISOR,
         shell=shell,
         argv=argv,
         env=environ,
