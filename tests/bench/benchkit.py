@@ -42,6 +42,7 @@ __all__ = [
     "kubectl",
     "measure",
     "namespace",
+    "play_on",
     "playbook",
     "report",
     "wait",
@@ -58,10 +59,13 @@ _END_TIMEOUT = 900.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time in seconds, and the most memory of the process in MiB (0 where not measured)."""
+    """Wall time in seconds, and where measured the most memory of the process in MiB and the time
+    of processors (s) of it and of all below it.
+    """
 
     seconds: float
     mebibytes: float = 0.0
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +104,7 @@ def measure(*pipeline: Sequence[str], environ: Mapping[str, str] | None = None) 
             text = output.read().decode("utf-8", "replace")
             lines = " | ".join(shlex.join(each)[:200] for each in pipeline)
             raise RuntimeError(f"{lines} ended with {told['codes']}:\n{text}")
-    return Cost(seconds=told["seconds"], mebibytes=told["kibibytes"] / 1024)
+    return Cost(seconds=told["seconds"], mebibytes=told["kibibytes"] / 1024, cpu=told["cpu"])
 
 
 def in_turns(rounds: int, *runs: Callable[[int], float]) -> list[float]:
@@ -199,12 +203,24 @@ def playbook(tasks: Sequence[Mapping[str, Any]]) -> float:
         "vars": {"ansible_python_interpreter": sys.executable},
         "tasks": list(tasks),
     }
+    return _played(play, "localhost,").seconds
+
+
+def play_on(
+    hosts: Sequence[str], variables: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]
+) -> Cost:
+    """Run *tasks* on hosts with those variables in one ansible-playbook, with its usual forks."""
+    play = {"hosts": "all", "gather_facts": False, "vars": dict(variables), "tasks": list(tasks)}
+    return _played(play, ",".join(hosts) + ",")
+
+
+def _played(play: Mapping[str, Any], inventory: str) -> Cost:
     folder = Path(tempfile.mkdtemp(prefix="kubedebug-bench-"))
     try:
         path = folder / "play.yml"
         path.write_text(json.dumps([play]), encoding="utf-8")
-        argv = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(path)]
-        return measure(argv, environ=_playbook_environ()).seconds
+        argv = [sys.executable, "-m", "ansible", "playbook", "-i", inventory, str(path)]
+        return measure(argv, environ=_playbook_environ())
     finally:
         shutil.rmtree(folder)
 

@@ -8,7 +8,8 @@ it started it (`ru_maxrss` is kept over exec): measured from a bench of 70 MiB, 
 Run with `python -S -E`, nothing is measured below some 12 MiB, whatever the bench holds.
 
 PIPELINE is a JSON list of argument lists; the last one's output goes to this one's. RESULT gets
-`seconds`, `kibibytes` (the sum of the peaks) and `codes`.
+`seconds`, `cpu` (the seconds of all processors, with the processes below), `kibibytes` (the sum of
+the peaks) and `codes`.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ def main() -> None:
             source.close()
         source = process.stdout
         running.append(process)
-    codes, peak = [], 0
+    codes, peak, cpu = [], 0, 0.0
     for process in running:
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         codes.append(process.returncode)
         peak += usage.ru_maxrss
+        cpu += usage.ru_utime + usage.ru_stime
     seconds = time.perf_counter() - start
-    told = {"seconds": seconds, "kibibytes": peak, "codes": codes}
+    told = {"seconds": seconds, "cpu": cpu, "kibibytes": peak, "codes": codes}
     Path(result).write_text(json.dumps(told), encoding="utf-8")
 
 
