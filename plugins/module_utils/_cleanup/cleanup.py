@@ -62,7 +62,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
 __all__ = ["DEBUG_CLEANUP", "TooMany"]
 
 _MOST_REASONS = 3
-# A server that answered and does so no more is restarted, as a rule: about half a minute's patience.
+# A server that has answered and stops is restarted, as a rule: about half a minute's patience.
 _PATIENCE = 9
 
 

@@ -5,10 +5,11 @@
 # PRIVATE: for this collection only; it may change in any release.
 """From a raw pod or Job to what a cleanup has found in it; pure.
 
-What is ours says so by labels and annotations that agree, or by a mark in its environment where the
-API allows no label. Labels alone do not count: a copy of such a pod inherits them. What others left
-behind is told by the labels and the generated names of their tools; a copy of a pod
-that ``kubectl debug --copy-to`` made has no sign at all and is not found.
+What is ours says so by labels and annotations that agree with each other and with its name, or by a
+mark in its environment where the API allows no label: a copy of such a pod inherits labels, and
+annotations, and is somebody else's. What others left behind is told by the labels and the generated
+names of their tools; a copy of a pod that ``kubectl debug --copy-to`` made has no sign at all and
+is not found.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ _AGENT = "agent"
 _KIND_OF_ROLE: dict[str, Kind] = {
     "node-debugger": "node_debugger",
     "pod-copy": "pod_copy",
-    # An agent whose Job was deleted without its pods, which lost their owner by that.
-    _AGENT: "pod_copy",
 }
 # Source: k8s.io/kubectl, pkg/cmd/debug/debug.go (generateNodeDebugPod); the label is of 1.34.
 _KUBECTL_LABEL = "kubectl-debug"
@@ -86,7 +85,9 @@ def _kind_of_pod(pod: Mapping[str, Any]) -> Kind | None:
         return None
     label = (metadata.get("labels") or {}).get(MANAGED_LABEL)
     if label == MANAGED_BY:
-        return _KIND_OF_ROLE.get(_role(pod))
+        marks = metadata.get("annotations") or {}
+        own = marks.get(f"{PREFIX}name") == metadata["name"]
+        return _KIND_OF_ROLE.get(_role(pod)) if own else None
     if label == _KUBECTL_LABEL or _KUBECTL_NODE.fullmatch(metadata["name"]):
         return "node_debugger"
     return None

@@ -72,8 +72,9 @@ class Finding:
     """One thing that debugging left behind, or that is still in use.
 
     ``entry`` is the ephemeral entry; ``name`` is then that of its pod. ``leaving`` says that the
-    pod or Job is being deleted already. Times are in seconds since 1970. Owner, reason and ticket come from marks, which anybody who may write the object can set:
-    they inform, and authorize nothing.
+    pod or Job is being deleted already. Times are in seconds since 1970. Owner, reason and ticket
+    come from marks, which anybody who may write the object can set: they inform, and authorize
+    nothing.
     """
 
     kind: Kind

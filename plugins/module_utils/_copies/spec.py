@@ -128,7 +128,8 @@ def build_copy(
     metadata = original["metadata"]
     labels = dict(metadata.get("labels") or {}) if options.keep_labels else {}
     annotations = dict(metadata.get("annotations") or {}) if options.keep_annotations else {}
-    marks = {"target": target.ref, "target-uid": target.uid, "identity": identity}
+    # Its own name, which no copy of it has.
+    marks = {"target": target.ref, "target-uid": target.uid, "identity": identity, "name": name}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -246,7 +247,7 @@ def build_node_pod(
     spec = apply_node_profile(spec, debugger.profile)
     check_for_container(debugger.custom, [each["name"] for each in spec.get("volumes") or ()])
     spec["containers"] = [apply_custom(spec["containers"][0], debugger.custom)]
-    marks = {"target": f"node/{node}", "identity": identity}
+    marks = {"target": f"node/{node}", "identity": identity, "name": name}
     return {
         "apiVersion": "v1",
         "kind": "Pod",

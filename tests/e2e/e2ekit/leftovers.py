@@ -14,26 +14,36 @@ from typing import Any
 
 from e2ekit import manifests
 from e2ekit.cluster import Space
+from e2ekit.playbooks import TaskResult
 
 __all__ = [
+    "OURS",
     "OVER",
     "Readiness",
     "agent_job",
     "budget",
+    "cleanup_args",
     "entry",
+    "finished",
+    "members",
+    "objects",
     "own_pod",
     "plant",
+    "running",
     "settled",
+    "told",
     "watched",
     "workload",
 ]
 
 Manifest = dict[str, Any]
 
+OURS = {"app.kubernetes.io/managed-by": "kubedebug.core"}
 OVER = "2026-01-01T00:00:00Z"
 _OVER_SECONDS = "1767225600"
 _LATER_SECONDS = "4102444800"
-# The collection takes for its own only what says the same in a label and in an annotation.
+# The collection takes for its own only what says the same in a label and in an annotation; of pods,
+# only what has its own name in one, too.
 _IDENTITY = {"kubedebug.core/identity": "1a2b3c4d5e"}
 
 
@@ -86,6 +96,20 @@ def settled(space: Space, pod: str, *names: str, state: str) -> None:
         space.wait(f"pod/{pod}", f"jsonpath={{{status}.state.{state}.{field}}}")
 
 
+def finished(space: Space, name: str, *, owner: str | None = "alice", **more: Any) -> Manifest:
+    """An entry that says something and ends with 3."""
+    command = ("sh", "-c", "echo last words; exit 3")
+    return entry(name, space.cluster.toolbox, *command, owner=owner, **more)
+
+
+def running(space: Space, name: str, **keywords: Any) -> Manifest:
+    """An entry that a signal ends: it is beside the application's first process.
+
+    The first one of all takes no signal from inside.
+    """
+    return entry(name, space.cluster.toolbox, "sleep", "600", target="web", **keywords)
+
+
 def agent_job(name: str, image: str, *, labels: Mapping[str, str], over: bool = True) -> Manifest:
     """A Job with the labels of somebody's agent; one with a role is the collection's."""
     marks = _IDENTITY if "kubedebug.core/role" in labels else {}
@@ -120,13 +144,13 @@ def own_pod(name: str, image: str, *, role: str | None, labels: Mapping[str, str
     pod["metadata"]["annotations"] = {
         "kubedebug.core/owner": "alice",
         "kubedebug.core/expires-at": OVER,
-        **(_IDENTITY if role else {}),
+        **({**_IDENTITY, "kubedebug.core/name": name} if role else {}),
     }
     return pod
 
 
 def workload(kind: str, name: str, image: str, *, replicas: int, **keywords: Any) -> Manifest:
-    """A Deployment or StatefulSet of pods that the label ``app`` tells apart."""
+    """A Deployment, StatefulSet or DaemonSet of pods that the label ``app`` tells apart."""
     made = manifests.deployment(name, image, replicas=replicas)
     template = manifests.pod(name, image, **keywords)
     made["kind"] = kind
@@ -134,6 +158,8 @@ def workload(kind: str, name: str, image: str, *, replicas: int, **keywords: Any
         "metadata": {"labels": {"app": name}},
         "spec": template["spec"],
     }
+    if kind == "DaemonSet":
+        del made["spec"]["replicas"]
     if kind == "StatefulSet":
         made["spec"] |= {"serviceName": name, "podManagementPolicy": "Parallel"}
     return made
@@ -147,6 +173,47 @@ def budget(name: str, *, least: int) -> Manifest:
         "metadata": {"name": name},
         "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": name}}},
     }
+
+
+def cleanup_args(space: Space, state: str, **more: Any) -> dict[str, Any]:
+    """Options of debug_cleanup for one namespace, impatient."""
+    return {
+        "namespaces": [space.name],
+        "state": state,
+        "grace_period": 1,
+        "wait_timeout": 60,
+        "rate": 100,
+        **more,
+    }
+
+
+def told(result: TaskResult) -> dict[tuple[str, str | None], tuple[str, str, str]]:
+    """Action, code and status of each finding, by pod or Job and container."""
+    return {
+        (each["name"], each["container"]): (each["action"], each["code"], each["status"])
+        for each in result["findings"]
+    }
+
+
+def objects(space: Space) -> dict[str, str]:
+    """UIDs of the pods and Jobs by their names, but for those that are about to go."""
+    found = [each["metadata"] for each in space.cluster.get("pods,jobs", "-n", space.name)["items"]]
+    return {each["name"]: each["uid"] for each in found if "deletionTimestamp" not in each}
+
+
+def members(space: Space, app: str, count: int) -> list[str]:
+    """The names of a workload's pods, once all of them are ready."""
+    kinds = "deployment,statefulset,daemonset"
+    names = space.kubectl("get", kinds, "-o", "name").split()
+    (found,) = [each for each in names if each.endswith(f"/{app}")]
+    space.kubectl("rollout", "status", found, "--timeout=60s", timeout=70)
+    pods = [
+        pod["metadata"]["name"]
+        for pod in space.cluster.get("pods", "-n", space.name, "-l", f"app={app}")["items"]
+        if not pod["metadata"].get("deletionTimestamp")
+    ]
+    assert len(pods) == count, pods
+    return sorted(pods)
 
 
 class Readiness:

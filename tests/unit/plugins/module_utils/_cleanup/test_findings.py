@@ -67,17 +67,26 @@ def _made(role: str, *, identity: str | None = "1a2b3c4d5e", **marks: str) -> di
         pytest.param(
             _pod(entries=({"name": "a"}, {"name": "b"})), ["ephemeral_container"] * 2, id="entries"
         ),
-        pytest.param(_pod("copied", **_made("pod-copy")), ["pod_copy"], id="copy"),
-        pytest.param(_pod("x", **_made("node-debugger")), ["node_debugger"], id="node"),
+        pytest.param(_pod("copied", **_made("pod-copy", name="copied")), ["pod_copy"], id="copy"),
+        pytest.param(_pod("x", **_made("node-debugger", name="x")), ["node_debugger"], id="node"),
         pytest.param(_pod("node-debugger-n-abcde", labels=_OURS), [], id="ours-without-a-role"),
-        pytest.param(_pod("x", **_made("schedule")), [], id="a-role-that-nothing-is-made-for"),
         pytest.param(
-            _pod("x", **_made("pod-copy", identity=None)), [], id="a-copy-that-kept-the-labels"
+            _pod("x", **_made("schedule", name="x")), [], id="a-role-that-nothing-is-made-for"
         ),
         pytest.param(
-            _pod("x", **_made("node-debugger", identity="0")), [], id="marks-of-two-things"
+            _pod("x", **_made("pod-copy", identity=None, name="x")),
+            [],
+            id="a-copy-that-kept-the-labels",
         ),
-        pytest.param(_pod("x", **_made("agent")), ["pod_copy"], id="an-agent-whose-job-is-gone"),
+        pytest.param(
+            _pod("x", **_made("node-debugger", identity="0", name="x")),
+            [],
+            id="marks-of-two-things",
+        ),
+        pytest.param(
+            _pod("x", **_made("pod-copy", name="y")), [], id="a-copy-that-kept-the-annotations-too"
+        ),
+        pytest.param(_pod("x", **_made("agent", name="x")), [], id="an-agent-s-pod-without-a-job"),
         pytest.param(_pod("node-debugger-n-bcdfg"), ["node_debugger"], id="kubectl-by-its-name"),
         pytest.param(_pod("node-debugger-n-aeiou"), [], id="a-name-that-kubectl-makes-none-of"),
         pytest.param(
@@ -86,7 +95,7 @@ def _made(role: str, *, identity: str | None = "1a2b3c4d5e", **marks: str) -> di
             id="kubectl-by-its-label",
         ),
         pytest.param(
-            _pod("copied", **_made("pod-copy"), ownerReferences=_CONTROLLER),
+            _pod("copied", **_made("pod-copy", name="copied"), ownerReferences=_CONTROLLER),
             [],
             id="a-controller-s-pod-is-no-copy",
         ),
@@ -218,8 +227,8 @@ def test_a_time_that_no_calendar_has() -> None:
     ("pod", "kind"),
     [
         (_pod(entries=({"name": "a"},)), "ephemeral_container"),
-        (_pod("copied", **_made("pod-copy")), "pod_copy"),
-        (_pod("x", **_made("node-debugger")), "node_debugger"),
+        (_pod("copied", **_made("pod-copy", name="copied")), "pod_copy"),
+        (_pod("x", **_made("node-debugger", name="x")), "node_debugger"),
         (_pod("node-debugger-n-bcdfg"), "node_debugger"),
         (_pod("x", labels={"app.kubernetes.io/managed-by": "kubectl-debug"}), "node_debugger"),
     ],
@@ -248,7 +257,7 @@ def test_an_owner_s_name_is_any_text_that_somebody_wrote() -> None:
 def test_what_is_being_deleted_says_so(deleted: str | None) -> None:
     when = {"deletionTimestamp": deleted} if deleted else {}
     job = job_finding(_job(**_made("agent"), **when))
-    (copy,) = pod_findings(_pod(**_made("pod-copy"), **when))
+    (copy,) = pod_findings(_pod(**_made("pod-copy", name="web"), **when))
     (entry,) = pod_findings(_pod(entries=({"name": "a"},), **when))
 
     assert job is not None

@@ -93,6 +93,7 @@ def test_what_a_copy_leaves_behind() -> None:
         "kubedebug.core/target": "shop/web-0",
         "kubedebug.core/target-uid": "u1",
         "kubedebug.core/identity": "abcdef0123",
+        "kubedebug.core/name": "copy",
         "kubedebug.core/owner": "me",
         "kubedebug.core/ticket": "T-1",
         "kubedebug.core/expires-at": "1970-01-01T01:00:00Z",
