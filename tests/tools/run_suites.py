@@ -61,6 +61,8 @@ class Suite:
     """How many of the machine's slots it takes; 2 for one that must not be disturbed on two
     cores.
     """
+    apart: tuple[str, ...] = ()
+    """Suites that cannot run beside it, whatever room there is."""
     setup: bool = False
     timeout: float = 1800.0
     """Seconds for each step."""
@@ -163,13 +165,20 @@ class Runner:
                 continue
             if any(name not in self.results for name in suite.needs):
                 continue
-            taken = sum(running.weight for running in self.running.values())
-            if taken and taken + suite.weight > self.options.slots:
+            if not self.fits(suite):
                 continue
             self.waiting.remove(suite)
             self.begun[suite.name] = time.monotonic()
             self.say(f"start   {suite.name}")
             self.running[pool.submit(self.run_suite, suite)] = suite
+
+    def fits(self, suite: Suite) -> bool:
+        """Tell whether a suite may run beside those that run."""
+        running = self.running.values()
+        if any(each.name in suite.apart or suite.name in each.apart for each in running):
+            return False
+        taken = sum(each.weight for each in running)
+        return not taken or taken + suite.weight <= self.options.slots
 
     def collect(self) -> None:
         """Wait until a suite ends; say what runs when none does for a while."""

@@ -156,20 +156,28 @@ SUITES = (
     # After the cluster, which installs packages as well: apt does one thing at a time.
     Suite("tshark", tshark, ("cluster",), setup=True, timeout=1200),
     Suite("environment", partial(tool, "env", "newest"), setup=True),
-    Suite("lint", lint, BASE),
-    Suite("types", types, BASE),
-    Suite("docs", docs, BASE),
     Suite("peer", partial(tool, "env", "peer"), setup=True),
-    Suite("integration", integration, CLUSTER),  # the longest: beside it runs the rest
+    # The longest ones before those that can fill what time the others leave. Sessions on pods wait
+    # for the kubelet a good part of their time, so something else runs beside them.
+    Suite("e2e", partial(on_cluster, "e2e", "tests/e2e"), CLUSTER, timeout=3000),
+    Suite("integration", integration, CLUSTER),
+    # It stops parts of the cluster.
+    Suite(
+        "faults",
+        partial(on_cluster, "faults", "tests/faults"),
+        CLUSTER,
+        apart=("e2e", "integration"),
+        timeout=3000,
+    ),
+    Suite("sanity", sanity, BASE),
     Suite("unit-newest", partial(unit, "newest"), ("environment", "peer")),
     Suite("environment-old", partial(tool, "env", "oldest"), setup=True),
     Suite("unit-oldest", partial(unit, "oldest"), ("environment-old", "peer")),
-    Suite("sanity", sanity, BASE),
+    Suite("lint", lint, BASE),
+    Suite("types", types, BASE),
+    Suite("docs", docs, BASE),
     Suite("environment-importer", partial(tool, "env", "importer"), setup=True),
     Suite("importer", importer, ("environment-importer",)),
-    # Two workers of its own on two cores: nothing else beside it.
-    Suite("e2e", partial(on_cluster, "e2e", "tests/e2e"), CLUSTER, weight=2, timeout=3000),
-    Suite("faults", partial(on_cluster, "faults", "tests/faults"), CLUSTER, weight=2, timeout=3000),
     Suite("bench", bench, CLUSTER, weight=2, timeout=3600),
 )
 

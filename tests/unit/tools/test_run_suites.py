@@ -158,6 +158,26 @@ def test_a_heavy_suite_runs_alone(tmp_path: Path) -> None:
     assert "+h-h" in trace.read_text(encoding="utf-8")
 
 
+def test_suites_that_are_kept_apart(tmp_path: Path) -> None:
+    """The second waits for the first one's end, and lets the third go beside that."""
+    trace, pipe = tmp_path / "trace", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    mark = f"open({str(trace)!r}, 'a').write"
+    first = f"{mark}('+a'); open({str(pipe)!r}).read(); {mark}('-a')"
+    second = f"{mark}('+b')"
+    third = f"{mark}('+c'); open({str(pipe)!r}, 'w').close()"
+
+    status, _lines = run(
+        tmp_path,
+        suite("a", step(tmp_path, first)),
+        Suite("b", lambda: [step(tmp_path, second)], apart=("a",)),
+        suite("c", step(tmp_path, third)),
+    )
+
+    assert status == 0
+    assert trace.read_text(encoding="utf-8").endswith("-a+b")
+
+
 def test_order_takes_the_needs_along() -> None:
     suites = [suite("a"), suite("b", needs=["a"]), suite("c", needs=["b"]), suite("d")]
     assert [each.name for each in order(suites, ["c"])] == ["a", "b", "c"]

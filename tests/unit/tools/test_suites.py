@@ -34,6 +34,17 @@ def test_needs_come_before_who_needs_them() -> None:
         seen.add(suite.name)
 
 
+def test_what_a_suite_is_kept_apart_from_exists() -> None:
+    names = {suite.name for suite in suites.SUITES}
+    apart = {suite.name: set(suite.apart) for suite in suites.SUITES if suite.apart}
+    assert set().union(*apart.values()) <= names
+    # Faults stop parts of the cluster, whoever else is on it.
+    on_cluster = {
+        suite.name for suite in suites.SUITES if "cluster" in suite.needs and not suite.setup
+    }
+    assert apart["faults"] >= on_cluster - {"faults", "bench"}
+
+
 def test_the_whole_has_every_part_but_the_bench() -> None:
     assert set(suites.PARTS) - set(suites.whole()) <= {"bench", "faults"}
 
