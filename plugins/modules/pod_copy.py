@@ -100,8 +100,8 @@ options:
   replace:
     description:
       - Whether the pod is deleted, at once and without grace, when its copy runs; with
-        O(wait=false) as soon as the copy is made. Where the copy cannot be made or does not come to run, the pod
-        stays. Where its deletion fails, the same task goes on with it.
+        O(wait=false) as soon as the copy is made. Where the copy cannot be made or does not come to
+        run, the pod stays. Where its deletion fails, the same task goes on with it.
     type: bool
     default: false
 notes:

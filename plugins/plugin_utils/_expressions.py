@@ -27,11 +27,16 @@ _PURE_TESTS = frozenset(
 )
 
 
+def _named(*_values: object) -> str:
+    """Stands for a filter or a test of which the name alone is asked for."""
+    return ""
+
+
 def _environment() -> jinja2.Environment:
     """One that knows the names of Ansible's filters and tests, for it refuses what it does not."""
     environment = jinja2.Environment()
     for known, names in ((environment.filters, _PURE), (environment.tests, _PURE_TESTS)):
-        known.update(dict.fromkeys(names - known.keys(), str))
+        known.update(dict.fromkeys(names - known.keys(), _named))
     return environment
 
 
