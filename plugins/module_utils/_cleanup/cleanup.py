@@ -89,7 +89,7 @@ def _run(params: Params, context: Context) -> Result:
             outcomes = [_foretold(each) for each in decisions]
         else:
             _prepare(options)
-            client.retry = replace(client.retry, connect_attempts=_PATIENCE)
+            client.retry = replace(client.retry, connect_attempts=_PATIENCE, granted=True)
             run = Run(
                 client=client,
                 options=options,

@@ -213,7 +213,7 @@ def _evict(run: Run, decisions: Sequence[Decision]) -> str:
                     "cannot be judged."
                 ) from error
         except ApiError as error:
-            if not is_transient(error, idempotent=True):
+            if not is_transient(error, idempotent=True, granted=True):
                 raise
             pause = run.client.retry.delay(tries, error.retry_after)
             if time.monotonic() + pause > deadline:

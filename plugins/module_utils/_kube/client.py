@@ -334,10 +334,13 @@ class Client:
                 method, path, target=target, headers=headers + extra, body=encoded, limit=limit
             )
 
+        policy = retry or self.retry
         return call_with_retries(
-            retry or self.retry,
+            policy,
             lambda: self.authorized(send),
-            transient=lambda error: is_transient(error, idempotent=repeatable),
+            transient=lambda error: is_transient(
+                error, idempotent=repeatable, granted=policy.granted
+            ),
         )
 
     def _send(

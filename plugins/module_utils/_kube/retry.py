@@ -32,6 +32,12 @@ _STARTING = re.compile('"system:(basic-user|discovery)" not found')
 Source: k8s.io/kubernetes, plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go.
 """
 
+_NOT_GRANTED = re.compile(r'\bUser ".*" cannot [a-z]+ resource ')
+"""A 403 of the authorizer, and not of an admission plugin.
+
+Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
+"""
+
 _UNKNOWN = frozenset({502, 504})
 """A gateway gave up on the server, which may have done the work."""
 
@@ -41,6 +47,8 @@ class RetryPolicy:
     """Bounds of repetition, in seconds; a server's Retry-After counts for more than the backoff.
 
     `connect_attempts` is lower, since a server that is not there is what a user has to hear of.
+    `granted` says that the rights were asked for before: the server of a 403 has just been started
+    then, and has not read all of its roles yet.
     """
 
     attempts: int = 6
@@ -48,6 +56,7 @@ class RetryPolicy:
     first_delay: float = 0.25
     longest_delay: float = 8.0
     total: float = 60.0
+    granted: bool = False
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = random.random
@@ -62,14 +71,17 @@ class RetryPolicy:
         return max(backoff, retry_after or 0.0)
 
 
-def is_transient(error: ApiError | ConnectionFailed, *, idempotent: bool) -> bool:
+def is_transient(
+    error: ApiError | ConnectionFailed, *, idempotent: bool, granted: bool = False
+) -> bool:
     """Tell whether the same request may succeed later, and may be sent again."""
     if isinstance(error, ConnectionFailed):
         return is_retryable(error) and (idempotent or not error.sent)
     if error.status in _NOT_PROCESSED:
         return True
-    if error.status == 403 and _STARTING.search(error.message_full):
-        return True
+    if error.status == 403:
+        known = _NOT_GRANTED if granted else _STARTING
+        return known.search(error.message_full) is not None
     if error.status in _UNKNOWN:
         return idempotent
     return error.status == 500 and (error.retry_after is not None or error.method == "GET")

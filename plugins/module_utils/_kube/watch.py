@@ -236,7 +236,7 @@ class _Follower:
                 self._version = None
                 failures = self._give_up_or_pause(failures, error)
             except (ApiError, ConnectionFailed) as error:
-                if not is_transient(error, idempotent=True):
+                if not is_transient(error, idempotent=True, granted=self._once.granted):
                     self._mailbox.put(error)
                     return
                 failures = self._give_up_or_pause(failures, error)

@@ -65,6 +65,28 @@ def test_is_transient(error, idempotent, transient):
     assert is_transient(error, idempotent=idempotent) is transient
 
 
+@pytest.mark.parametrize(
+    ("message", "transient"),
+    [
+        pytest.param(
+            'pods "a" is forbidden: User "system:serviceaccount:a:b" cannot watch resource "pods"',
+            True,
+            id="the-authorizer",
+        ),
+        pytest.param(
+            'admission webhook "keep.example.com" denied the request', False, id="webhook"
+        ),
+        pytest.param('pods "a" is forbidden: violates PodSecurity "x:y"', False, id="pod-security"),
+    ],
+)
+def test_a_right_that_was_granted_before_comes_again(message, transient):
+    """A server that has just been started knows its roles a moment later."""
+    error = api_error(403, {"kind": "Status", "reason": "Forbidden", "message": message})
+
+    assert is_transient(error, idempotent=False, granted=True) is transient
+    assert is_transient(error, idempotent=True) is False
+
+
 def test_the_total_time_is_bounded(clock):
     calls = []
 
