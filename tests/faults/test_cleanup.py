@@ -28,6 +28,9 @@ _REFUSED = Answer.of_status(
     429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget."
 )
 _UNAVAILABLE = Answer.of_status(503, "ServiceUnavailable", "apiserver is shutting down")
+_NO_ROLES_YET = Answer.of_status(
+    403, "Forbidden", 'pods is forbidden: User "debugger" cannot watch resource "pods"'
+)
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def _pods(space: Space) -> set[str]:
 
 
 def test_passing_failures_are_ridden_out(space: Space, play: Playbooks, proxy: FaultProxy) -> None:
-    """A lost answer of a deletion, a budget that refuses twice, a server that shuts down."""
+    """A lost answer of a deletion, a budget that refuses twice, a server that is restarted."""
     _copies(space, "copied")
     pod = _shop(space)
     faults = [
@@ -80,6 +83,8 @@ def test_passing_failures_are_ridden_out(space: Space, play: Playbooks, proxy: F
         proxy.inject(_EVICTION, _UNAVAILABLE, times=1),
         proxy.inject(_EVICTION, Cut(), times=1),
         proxy.inject(_WATCH, Cut(marker=b"HTTP/1.1 200"), times=1),
+        proxy.inject(_WATCH, _NO_ROLES_YET, times=2),
+        proxy.inject(r"^GET .*/pods/copied$", _NO_ROLES_YET, times=1),
     ]
 
     done = play.task("debug_cleanup", _args(space))

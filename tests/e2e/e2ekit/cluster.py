@@ -18,10 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from e2ekit import manifests
 from e2ekit.playbooks import REPOSITORY
 
-__all__ = ["ACCOUNT", "RUN_LABEL", "Cluster", "Space", "find_kubectl"]
+__all__ = [
+    "ACCOUNT",
+    "RUN_LABEL",
+    "Cluster",
+    "Space",
+    "find_kubectl",
+    "own_cluster",
+    "restart_api_server",
+]
 
 CLUSTER_TOOL = REPOSITORY / "tests" / "cluster" / "cluster.py"
 RUN_LABEL = "kubedebug-e2e-run"
@@ -254,3 +264,25 @@ class Space:
         """Container ID and restart count of the application."""
         status = self.pod(pod)["status"]["containerStatuses"][0]
         return status["containerID"], status["restartCount"]
+
+
+def own_cluster(cluster: Cluster) -> None:
+    """Skip where the API server is not the test cluster's, which no test may restart."""
+    done = subprocess.run(
+        [sys.executable, str(CLUSTER_TOOL), "kubeconfig"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    own = done.stdout.strip()
+    if done.returncode != 0 or Path(own).resolve() != cluster.kubeconfig:
+        pytest.skip("the API server of a cluster that is not the tests' own is not killed")
+
+
+def restart_api_server(cluster: Cluster) -> None:
+    """Kill the API server and start it again, in a test that is marked ``alone``."""
+    own_cluster(cluster)
+    restart = [sys.executable, str(CLUSTER_TOOL), "restart", "kube-apiserver"]
+    done = subprocess.run(restart, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
