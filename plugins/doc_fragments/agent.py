@@ -155,12 +155,14 @@ options:
     type: bool
   namespaces:
     description:
-      - Namespaces of the target that O(command) runs in. In an ephemeral container all but V(mnt)
-        and V(cgroup) are the target's anyhow.
+      - Namespaces of the target that O(command) runs in, any of V(net), V(mnt), V(pid), V(ipc),
+        V(uts) and V(cgroup). In an ephemeral container all but V(mnt) and V(cgroup) are the
+        target's anyhow.
+      - What each mode, a copy of the pod and a node debugger can give is the table of
+        C(docs/namespaces.md) in the collection.
       - With V(mnt) the command is looked up among the target's files.
     type: list
     elements: str
-    choices: [net, mnt, pid, ipc, uts, cgroup]
     default: []
   runtime_socket:
     description:

@@ -23,6 +23,10 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     read_quantity,
     read_resources,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.namespaces import (
+    SHARING,
+    places_of,
+)
 
 __all__ = [
     "AGENT_SPEC",
@@ -79,12 +83,7 @@ LAUNCH_SPEC: dict[str, dict[str, Any]] = {
     "command": {"type": "list", "elements": "str"},
     "args": {"type": "list", "elements": "str"},
     "launcher": {"type": "bool"},
-    "namespaces": {
-        "type": "list",
-        "elements": "str",
-        "choices": list(NAMESPACES),
-        "default": [],
-    },
+    "namespaces": {"type": "list", "elements": "str", "default": []},
     "runtime_socket": {"type": "str"},
     "host_pid": {"type": "bool", "default": True},
     "ready_log": {"type": "str"},
@@ -182,7 +181,7 @@ class AgentOptions:
             command=tuple(told.get("command") or ()),
             args=tuple(told.get("args") or ()),
             launcher=bool(told.get("launcher", True)),
-            namespaces=tuple(dict.fromkeys(told.get("namespaces") or ())),
+            namespaces=_namespaces(told.get("namespaces") or ()),
             env=common.env,
             capabilities=_capabilities(told.get("capabilities")),
             privileged=bool(told.get("privileged", False)),
@@ -314,6 +313,24 @@ def _capabilities(values: Any) -> tuple[str, ...] | None:
             )
     # The way to say "none at all", which an empty list of a survey does not.
     return () if names == ("NONE",) else names
+
+
+def _namespaces(values: Sequence[Any]) -> tuple[NamespaceKind, ...]:
+    wanted = tuple(dict.fromkeys(str(value) for value in values))
+    for name in wanted:
+        if name in NAMESPACES:
+            continue
+        if name not in SHARING:
+            raise OptionError(
+                f"namespaces: {name[:40]!r} is none: choose among {', '.join(NAMESPACES)}."
+            )
+        beside = "joined" in places_of(name, "always")
+        way = ", and mode=ephemeral is in the target's anyhow" if beside else ""
+        raise OptionError(
+            f"namespaces: {name} cannot be chosen, since a container is given no other one than "
+            f"that of its pod or of the node{way}. Leave it out."
+        )
+    return tuple(kind for kind in NAMESPACES if kind in wanted)
 
 
 def _tolerations(values: Any) -> tuple[Mapping[str, Any], ...] | None:

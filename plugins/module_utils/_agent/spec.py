@@ -27,6 +27,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     Profile,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.namespaces import SHARING
 
 __all__ = [
     "capabilities_of",
@@ -48,9 +49,6 @@ _FLAGS: Mapping[NamespaceKind, str] = {
     "uts": "-u",
     "cgroup": "-C",
 }
-# The containers of a pod share these; the process namespace, too, where a debugger joins it.
-_OF_THE_POD: tuple[NamespaceKind, ...] = ("net", "ipc", "uts", "pid")
-
 _IDENTITY_LENGTH = 10
 _NOT_IDENTITY = {"reason", "ticket", "owner"}
 
@@ -62,7 +60,7 @@ def nsenter_flags(namespaces: Sequence[NamespaceKind]) -> list[str]:
 
 def shared_in_pod(kind: NamespaceKind) -> bool:
     """Whether a debugger in the target's pod is in this namespace of the target anyhow."""
-    return kind in _OF_THE_POD
+    return SHARING[kind]["joined"] == "always"
 
 
 def identity(options: AgentOptions, *, owner: str, container: str) -> str:
