@@ -16,7 +16,8 @@ description:
     and replace the pod where that harms nobody; what stays is reported with the reason.
   - Pods are read page by page as bytes, and only those that have a mark of a debugger are parsed,
     so that neither time nor memory is spent on the others.
-  - Only what this collection made is touched, by its marks; see O(ownership).
+  - Only what this collection made is touched, by its marks; see O(ownership). Marks that do not
+    belong together, as those that a copy of a pod has inherited, do not count.
   - Something counts as in use while it lives and its lifetime is not over, or when it has none and
     O(min_age) does not say when it shall be. That is all that the API tells; it does not tell
     whether a person has a shell open in it.
@@ -146,15 +147,16 @@ options:
     default: evict
   workload_kinds:
     description:
-      - Kinds of workloads whose pods may be replaced. Pods without a controller, static pods and
-        pods of Jobs are never replaced but where C(Job) is named here.
+      - Kinds of workloads whose pods may be replaced. V(Deployment) stands for the ReplicaSets of a
+        Deployment, too; V(ReplicaSet) for those that have none. Pods without a controller and
+        static pods are never replaced, pods of Jobs only where V(Job) is named here.
     type: list
     elements: str
     default: [Deployment, ReplicaSet, StatefulSet]
   max_unavailable:
     description:
-      - How many pods of one workload are evicted at once. The next ones follow when all pods of the
-        workload are ready again.
+      - How many pods of one workload are evicted at once, as far as O(min_available) allows. The
+        next ones follow when all pods of the workload are ready again.
     type: int
     default: 1
   min_available:
@@ -367,7 +369,9 @@ findings:
       type: str
       sample: done
     changed:
-      description: Whether it was, or would be, stopped or removed.
+      description: >-
+        Whether it was, or would be, stopped or removed; or may have been, where the answer of the
+        API server was lost, which RV(findings[].error) says then.
       type: bool
       sample: true
     note:

@@ -186,7 +186,8 @@ def test_two_runs_keep_their_evidence_in_one_folder(
     for name in names:
         statuses = [result[name, None][2] for result in results if (name, None) in result]
         assert statuses.count("done") == 1, (name, statuses)
-        assert set(statuses) <= {"done", "gone"}
+        # The other one may see it on its way out.
+        assert set(statuses) <= {"done", "gone", "kept"}
     assert objects(space) == {}
     kept = [json.loads(each.read_bytes()) for each in tmp_path.glob("kept/*/*/evidence.json")]
     assert sorted(each["object"]["metadata"]["name"] for each in kept) == names
