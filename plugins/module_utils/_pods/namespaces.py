@@ -31,19 +31,21 @@ WORDS: Mapping[Sharing, str] = {
 }
 """How a document says it. The last means that both are in the node's, as long as the target is."""
 
+_Cells: TypeAlias = tuple[Sharing, Sharing, Sharing, Sharing, Sharing]
+
 # Source: namespaces(7); the pod's sandbox has net, ipc, uts and user, a container the others.
+_CELLS: Mapping[str, _Cells] = {
+    "net": ("chosen", "always", "always", "never", "never"),
+    "mnt": ("chosen", "chosen", "never", "never", "never"),
+    "pid": ("chosen", "always", "never", "never", "never"),
+    "ipc": ("chosen", "always", "always", "never", "never"),
+    "uts": ("chosen", "always", "always", "never", "never"),
+    "cgroup": ("chosen", "chosen", "never", "never", "never"),
+    "user": ("node", "always", "always", "node", "node"),
+    "time": ("node", "node", "node", "node", "node"),
+}
 SHARING: Mapping[str, Mapping[Place, Sharing]] = {
-    name: dict(zip(get_args(Place), cells, strict=True))
-    for name, cells in {
-        "net": ("chosen", "always", "always", "never", "never"),
-        "mnt": ("chosen", "chosen", "never", "never", "never"),
-        "pid": ("chosen", "always", "never", "never", "never"),
-        "ipc": ("chosen", "always", "always", "never", "never"),
-        "uts": ("chosen", "always", "always", "never", "never"),
-        "cgroup": ("chosen", "chosen", "never", "never", "never"),
-        "user": ("node", "always", "always", "node", "node"),
-        "time": ("node", "node", "node", "node", "node"),
-    }.items()
+    name: dict(zip(get_args(Place), cells, strict=True)) for name, cells in _CELLS.items()
 }
 
 
