@@ -21,7 +21,11 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
     load_configuration,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.credentials import Credentials
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.credentials import (
+    AuthProvider,
+    ExecPlugin,
+    TokenFile,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import explain_forbidden
@@ -36,6 +40,7 @@ Hosts = list[dict[str, Any]]
 """The variables of each host, in the order of namespace, pod and container."""
 
 _SIDE_BY_SIDE = 8
+_RENEWED_BY_THEMSELVES = (AuthProvider, ExecPlugin, TokenFile)
 
 
 def reader_of(auth: Mapping[str, Any], *, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -50,9 +55,9 @@ def reader_of(auth: Mapping[str, Any], *, environ: Mapping[str, str]) -> dict[st
         "host": config.host,
         "namespace": namespace,
         "headers": config.headers,
-        "authorization": config.credentials.authorization()
-        if type(config.credentials) is Credentials
-        else None,
+        "authorization": None
+        if isinstance(config.credentials, _RENEWED_BY_THEMSELVES)
+        else config.credentials.authorization(),
         "certificate": certificate and [str(certificate.cert_file), str(certificate.cert_data)],
     }
 
