@@ -27,9 +27,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - Where a debugger or an agent runs already, lists what would be fetched and compares it with
-        what is here; opens none.
+    details: Lists what would be fetched where a debugger runs already; opens none.
   diff_mode:
     support: partial
     details: Shows the debugger's entry that is added to a pod, not the files.
@@ -77,20 +75,12 @@ options:
     default: false
   exclude:
     description:
-      - Patterns of what is left out. One with a slash is compared with the whole real path, another
-        one with the name.
+      - Patterns of what is left out. One with a slash is compared with the whole path, another one
+        with the name.
+      - By default the token of the pod's service account is left out.
     type: list
     elements: str
-    default: []
-  secrets:
-    description:
-      - Whether to read what is in the volumes of the pod that hold secrets. Those are volumes of
-        Secrets, projected ones with a Secret, a token or a certificate of the pod, as the token of
-        the service account, and those of the CSI drivers of secrets-store, cert-manager and SPIFFE.
-      - Without it they are reported and left out, wherever in the target they are mounted and
-        whatever link leads there. It is an error to name a path in one.
-    type: bool
-    default: false
+    default: ["/run/secrets/kubernetes.io/*", "/var/run/secrets/kubernetes.io/*"]
   max_files:
     description:
       - The task fails before anything is fetched when O(paths) name more files and folders of a pod
@@ -121,18 +111,15 @@ options:
   mode:
     description:
       - V(ephemeral) reads from a debugger in the pod. V(job) reads from an agent, a Job on the
-        node of the pod as M(kubedebug.core.agent_job) makes it, which leaves no entry in the pod.
-      - V(auto) takes the first of them that passes. It asks for the credentials' rights and for a
-        server dry run before anything is made, and the reasons are in the result.
-      - O(debugger), O(inherit) and O(custom) are for a debugger, so that they leave V(auto) no
-        choice. O(profile) and O(target_container) mean nothing for a Job.
+        node of the pod as M(kubedebug.core.agent_job) makes it, which leaves no entry in the pod;
+        O(profile), O(target_container), O(inherit), O(custom) and O(debugger) mean nothing then.
     type: str
-    choices: [auto, ephemeral, job]
-    default: auto
+    choices: [ephemeral, job]
+    default: ephemeral
   agent_namespace:
     description:
-      - Namespace of the Job; that of the pod without it. Its Pod Security level has to be
-        C(privileged).
+      - Namespace of the Job with O(mode=job); that of the pod without it. Its Pod Security level
+        has to be C(privileged).
     type: str
   debugger:
     description:
@@ -149,14 +136,6 @@ notes:
   - Files of a target that runs as another user need a debugger that is root and has C(SYS_PTRACE),
     as with O(profile=general).
   - Sockets, devices and pipes are reported and not read.
-  - The times of the last access are left alone where the debugger is root, or the owner. Only those
-    of links cannot be on a file system that keeps them, since Linux has no way to read a link
-    without.
-  - What is zero in a file of the target is a hole in the file here.
-  - A file that is written to while it is read is a problem unless it only grew; then it is here as
-    far as it was listed.
-  - A large file that is not whole yet is in a folder C(.kubedebug-partial) beside those of the
-    containers, and the next run goes on with it.
 seealso:
   - module: kubedebug.core.ephemeral_container
   - module: kubedebug.core.ephemeral_command
@@ -224,7 +203,7 @@ pods:
       type: bool
       sample: false
     debugger:
-      description: Name of the debugger's entry; null in mode V(job).
+      description: Name of the debugger's entry; null with O(mode=job).
       type: str
       sample: kubedebug-3f1c2b9a70
     entry:
@@ -240,20 +219,15 @@ pods:
       type: str
       sample: kubectl exec -it -n shop web-0 -c kubedebug-3f1c2b9a70 -- sh
     mode:
-      description: What the files were read from, V(ephemeral) or V(job).
+      description: What the files were read from, as in O(mode).
       type: str
       sample: ephemeral
-    reasons:
-      description: With O(mode=auto), why it is in that mode, in the order of the trials.
-      type: list
-      elements: str
-      sample: ["ephemeral: nothing speaks against it"]
     agent:
-      description: Name of the Job; null in mode V(ephemeral).
+      description: Name of the Job; null with O(mode=ephemeral).
       type: str
       sample: null
     agent_namespace:
-      description: Namespace of the Job; null in mode V(ephemeral).
+      description: Namespace of the Job; null with O(mode=ephemeral).
       type: str
       sample: null
     dest:
@@ -288,7 +262,7 @@ pods:
           type: int
           sample: 648
         modified_at:
-          description: Time of the last change; null where it is not between the years 1 and 9999.
+          description: Time of the last change.
           type: str
           sample: "2026-11-24T19:30:02Z"
         uid:

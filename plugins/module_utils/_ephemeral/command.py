@@ -43,10 +43,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._options import (
     TargetOptions,
     WaitOptions,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import (
-    Resolution,
-    Target,
-)
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import require
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 from ansible_collections.kubedebug.core.plugins.module_utils._usecase import (
@@ -85,23 +82,17 @@ _FRESH = 0.5
 
 
 def sessions_for(
-    client: Client,
-    params: Params,
-    *,
-    check_mode: bool,
-    needs: float = MIN_REMAINING,
-    targets: Sequence[Target] | None = None,
+    client: Client, params: Params, *, check_mode: bool, needs: float = MIN_REMAINING
 ) -> tuple[list[Session], tuple[str, ...]]:
     """The debuggers that a task works in: those it names, or those of its description.
 
-    *targets* are looked up where they are not given. *needs* is how many seconds the work may
-    take: a debugger that ends sooner is not used again.
+    *needs* is how many seconds the work may take: a debugger that ends sooner is not used again.
     Raises DebugError when the credentials may not run anything in a debugger, before one is opened
     and in check mode.
     """
     options = DebuggerOptions.from_params(params)
-    selected = TargetOptions.from_params(params)
-    chosen = resolve(client, selected) if targets is None else Resolution(targets=list(targets))
+    targets = TargetOptions.from_params(params)
+    chosen = resolve(client, targets)
     rules = preflight.exec_rules_of(chosen.targets)
     if check_mode:
         require(client, rules)
@@ -113,8 +104,8 @@ def sessions_for(
         owner=options.owner or whoami(client),
         wait=WaitOptions.from_params({"wait": True, "wait_timeout": params["wait_timeout"]}),
         check_mode=check_mode,
-        concurrency=selected.concurrency,
-        label_selectors=selected.label_selectors,
+        concurrency=targets.concurrency,
+        label_selectors=targets.label_selectors,
         # Asked for before an entry is added, which stays for ever; where one is there already, the
         # command itself shows whether it may be run, and a task has two requests less.
         needed=rules,

@@ -8,25 +8,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.kubedebug.core.plugins.module_utils._files.folders import (
-    LocalError,
-    NoPlace,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._files.local import (
     Arriving,
+    LocalError,
     Store,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.model import (
     Entry,
     Problem,
     Received,
-    told,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.program import (
-    sender_argv,
+    OPENED,
+    opener_argv,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.remote import (
     FileOutcome,
@@ -41,7 +38,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._transfer.download 
     download,
 )
 
-__all__ = ["Fetched", "compare", "fetch"]
+__all__ = ["Fetched", "fetch"]
 
 # From this size on a file has a connection of its own, which goes on where it broke.
 LARGE = 8 * 1024 * 1024
@@ -69,9 +66,6 @@ class _Work:
         self.done = Fetched()
         self._deadline = time.monotonic() + store.options.timeout
         self._arriving: Arriving | None = None
-        self._refused: Entry | None = None
-        # What says that it has no bytes may have some; together they stay within the bound.
-        self._room = store.options.max_bytes
 
     def left(self) -> int:
         """Seconds that there are; raises FilesError when there are none."""
@@ -83,42 +77,38 @@ class _Work:
             )
         return left
 
-    def unchanged(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """Path -> hash of those whose copy here is what the target has."""
+    def unchanged(self, entries: Sequence[Entry]) -> set[str]:
+        """Those whose copy here is what the target has; they are not sent again."""
         here = self.store.present({each.path: each for each in entries})
-        same: dict[str, str] = {}
+        same: set[str] = set()
+        if not here:
+            return same
 
         def on_data(entry: Entry, data: bytes) -> None:
-            raise FilesError(f"{self.place.target.ref}: {len(data)} bytes of {told(entry.path)}")
+            del entry, data
 
         def on_end(entry: Entry, outcome: FileOutcome) -> None:
             if outcome.sha256 == here[entry.path]:
-                same[entry.path] = here[entry.path]
+                same.add(entry.path)
+                changed = self.store.adjust(entry)
+                self._received(entry, outcome.sha256, changed=changed)
 
         compared = [each for each in entries if each.path in here]
-        self._stream(compared, content=False, on_data=on_data, on_end=on_end)
+        stream_files(
+            self.client,
+            self.place,
+            compared,
+            content=False,
+            timeout=self.left(),
+            on_data=on_data,
+            on_end=on_end,
+        )
         return same
 
     def small(self, entries: Sequence[Entry]) -> None:
-        """Stream files one after the other."""
-        self._stream(entries, content=True, on_data=self._data, on_end=self._end)
-
-    def _stream(
-        self,
-        entries: Sequence[Entry],
-        *,
-        content: bool,
-        on_data: Callable[[Entry, bytes], None],
-        on_end: Callable[[Entry, FileOutcome], None],
-    ) -> None:
-        """Read files in order; after a broken connection it goes on with the one that broke."""
+        """Stream files one after the other; a broken connection goes on with the next."""
         left = list(entries)
         failures = 0
-
-        def ended(entry: Entry, outcome: FileOutcome) -> None:
-            on_end(entry, outcome)
-            left.remove(entry)
-
         while left:
             before = len(left)
             try:
@@ -126,10 +116,10 @@ class _Work:
                     self.client,
                     self.place,
                     tuple(left),
-                    content=content,
+                    content=True,
                     timeout=self.left(),
-                    on_data=on_data,
-                    on_end=ended,
+                    on_data=self._data,
+                    on_end=lambda entry, outcome: self._end(left, entry, outcome),
                 )
             except LocalError:
                 raise
@@ -144,78 +134,35 @@ class _Work:
                     self._arriving = None
 
     def _data(self, entry: Entry, data: bytes) -> None:
-        if self._refused is entry:
-            return
-        self._room -= len(data)
-        if self._room < 0:
-            raise LocalError(
-                f"{self.place.target.ref}: the files have more bytes than they had when they were "
-                f"listed, more than max_bytes={self.store.options.max_bytes}. Those that came are "
-                "kept; raise it, or name fewer."
-            )
-        try:
-            if self._arriving is None:
-                self._arriving = self.store.begin(entry)
-            self._arriving.write(data)
-        except NoPlace as error:
-            self._refuse(entry, error)
+        if self._arriving is None:
+            self._arriving = self.store.begin(entry)
+        self._arriving.write(data)
 
-    def _end(self, entry: Entry, outcome: FileOutcome) -> None:
+    def _end(self, left: list[Entry], entry: Entry, outcome: FileOutcome) -> None:
         """A file's stream has ended: it appears in its place if it is what the seat has read."""
-        if self._refused is entry:
-            return
-        if outcome.reason is not None:
-            self._problem(entry, outcome.reason)
-            if self._arriving is not None:
-                self._arriving.drop()
-                self._arriving = None
-            return
-        try:
-            arrived = self._arriving or self.store.begin(entry)
-            self._arriving = None
-            if (arrived.sha256, arrived.size) != (outcome.sha256, outcome.size):
+        if outcome.reason is None and self._arriving is None:
+            self._arriving = self.store.begin(entry)
+        arrived, self._arriving = self._arriving, None
+        if outcome.reason is not None or arrived is None:
+            if arrived is not None:
                 arrived.drop()
-                raise FilesError(f"{self.place.target.ref}: a file arrived changed by the way.")
-            self._received(entry, outcome.sha256, changed=arrived.finish())
-        except NoPlace as error:
-            self._refuse(entry, error)
-            return
-        if outcome.size < entry.size:
-            self._problem(entry, f"it has shrunk to {outcome.size} bytes meanwhile")
-        elif outcome.torn:
-            self._problem(entry, "it was written to while it was read: parts are of two moments")
-
-    def _refuse(self, entry: Entry, error: NoPlace) -> None:
-        """What has no place here is told, and the others come."""
-        self._refused = entry
-        self._problem(entry, error.msg)
-
-    def folders(self, entries: Sequence[Entry]) -> None:
-        """Have the target's folders."""
-        for entry in entries:
-            try:
-                self.store.make_folder(entry)
-            except NoPlace as error:
-                self._refuse(entry, error)
-
-    def keep(self, same: Mapping[str, str], entries: Sequence[Entry]) -> None:
-        """Take what is here as it is, but for its mode and time."""
-        for entry in entries:
-            if entry.path in same:
-                self._received(entry, same[entry.path], changed=self.store.adjust(entry))
+            self._problem(entry, outcome.reason or "nothing came")
+        elif (arrived.sha256, arrived.size) != (outcome.sha256, outcome.size):
+            arrived.drop()
+            raise FilesError(f"{self.place.target.ref}: a file arrived changed by the way.")
+        else:
+            arrived.finish()
+            self._received(entry, outcome.sha256, changed=True)
+            if outcome.size < entry.size:
+                self._problem(entry, f"it has shrunk to {outcome.size} bytes meanwhile")
+        left.remove(entry)
 
     def large(self, entry: Entry) -> None:
         """Bring one file over a connection of its own."""
-        try:
-            path = self.store.park(entry)
-            self._download(entry, path)
-        except NoPlace as error:
-            self._refuse(entry, error)
-
-    def _download(self, entry: Entry, path: str) -> None:
+        path = self.store.ready(entry)
         source = Source(
-            path=told(entry.path),
-            sender=sender_argv(
+            path=OPENED,
+            reader=opener_argv(
                 container_id=self.place.target.container_id,
                 pid=self.place.pid,
                 first=self.place.first,
@@ -228,7 +175,7 @@ class _Work:
             self.client,
             self.place.seat,
             source,
-            path,
+            str(path),
             timeout=float(self.left()),
             force=True,
         )
@@ -238,7 +185,7 @@ class _Work:
             )
             self._problem(entry, got.error.msg if got.error is not None else "it is not whole")
             return
-        self.store.unpark(entry, path)
+        self.store.adjust(entry)
         self._received(entry, got.sha256, changed=True)
 
     def _received(self, entry: Entry, sha256: str | None, *, changed: bool) -> None:
@@ -255,9 +202,9 @@ def fetch(client: Client, place: Place, store: Store, entries: Sequence[Entry]) 
     files = [each for each in entries if each.type == "file"]
     try:
         if not store.options.flat:
-            work.folders([each for each in entries if each.type == "directory"])
+            for folder in (each for each in entries if each.type == "directory"):
+                store.make_folder(store.place(folder))
         same = work.unchanged(files)
-        work.keep(same, files)
         wanted = [each for each in files if each.path not in same]
         work.small([each for each in wanted if each.size < LARGE])
         for entry in wanted:
@@ -265,25 +212,5 @@ def fetch(client: Client, place: Place, store: Store, entries: Sequence[Entry]) 
                 work.large(entry)
     except DebugError as error:
         work.done.error = error
-    store.tidy()
     work.done.files.sort(key=lambda each: each.entry.path)
     return work.done
-
-
-def compare(client: Client, place: Place, store: Store, entries: Sequence[Entry]) -> bool:
-    """Whether `fetch` would change anything here; nothing is changed now. Raises DebugError."""
-    work = _Work(client, place, store)
-    files = [each for each in entries if each.type == "file"]
-    folders = [each for each in entries if each.type == "directory"]
-    try:
-        if not store.options.flat and not all(store.has_folder(each) for each in folders):
-            return True
-        same = work.unchanged(files)
-        return any(
-            each.path not in same or store.adjust(each, check_mode=True)
-            for each in files
-            # What says that it has no bytes has to be read to know.
-            if each.size or each.path in same
-        )
-    finally:
-        store.tidy()

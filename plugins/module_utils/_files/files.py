@@ -19,7 +19,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.results 
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.fetching import (
     Fetched,
-    compare,
     fetch,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.local import Store
@@ -27,7 +26,6 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.model import
     FILES_SPEC,
     FilesOptions,
     Problem,
-    told,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._files.places import (
     PLACE_SPEC,
@@ -42,6 +40,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.remote impor
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     DebugError,
+    clean,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import (
@@ -72,7 +71,6 @@ class _Outcome:
     origin: Origin
     listing: Listing = field(default_factory=Listing)
     fetched: Fetched = field(default_factory=Fetched)
-    would_change: bool = False
     error: DebugError | None = None
 
     @property
@@ -101,11 +99,10 @@ def _run(params: Params, context: Context) -> Result:
         one.error = one.error or _verdict(one, options)
     result = Result(
         changed=any(origin.changed for origin in opened.origins)
-        or any(each.changed for one in found for each in one.fetched.files)
-        or any(one.would_change for one in found),
+        or any(each.changed for one in found for each in one.fetched.files),
         data={"pods": [_pod_result(one, options) for one in found]},
         diff=opened.diff,
-        warnings=(*opened.warnings, *_warnings(found, options)),
+        warnings=(*opened.warnings, *_told(found, options)),
     )
     raise_failures([one.error for one in found], result, what="Reading files")
     return result
@@ -124,12 +121,8 @@ def _work(client: Client, origin: Origin, options: FilesOptions, *, check_mode: 
     found = list_files(client, place, options, timeout=options.timeout)
     outcome = _Outcome(origin=origin, listing=found)
     outcome.error = _too_much(outcome, options)
-    if outcome.error is not None or options.state != "fetched":
-        return outcome
-    store = Store(options, origin.target)
-    if check_mode:
-        outcome.would_change = compare(client, place, store, found.entries)
-    else:
+    if outcome.error is None and options.state == "fetched" and not check_mode:
+        store = Store(options, origin.target)
         outcome.fetched = fetch(client, place, store, found.entries)
         outcome.error = outcome.fetched.error
     return outcome
@@ -155,14 +148,14 @@ def _too_much(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
     folders = [each for each in found.entries if each.type == "directory"]
     if folders and not options.recurse:
         return FilesError(
-            f"{ref}: {told(folders[0].path)} is a folder: set recurse=true to fetch what is in it."
+            f"{ref}: {clean(folders[0].path)} is a folder: set recurse=true to fetch what is in it."
         )
     if options.flat and len(files) != 1:
         return FilesError(
             f"{ref}: flat=true writes one file to dest, and paths name {len(files)}. Leave it out."
         )
     if options.flat and Path(options.dest).is_dir():
-        return OptionError(f"dest={told(options.dest)} is a folder: flat=true needs a file name.")
+        return OptionError(f"dest={clean(options.dest)} is a folder: flat=true needs a file name.")
     return None
 
 
@@ -171,24 +164,24 @@ def _verdict(outcome: _Outcome, options: FilesOptions) -> DebugError | None:
     failed = [each for each in outcome.problems if not each.expected]
     if options.allow_partial or not failed:
         return None
-    texts = [f"{told(each.path)}: {each.reason.rstrip('.')}" for each in failed]
+    texts = [f"{clean(each.path)}: {each.reason.rstrip('.')}" for each in failed]
     return FilesError(
         f"{outcome.origin.target.ref}: {len(failed)} of what paths name could not be read: "
         f"{listing(texts, most=3)}. allow_partial=true takes the rest."
     )
 
 
-def _warnings(outcomes: list[_Outcome], options: FilesOptions) -> list[str]:
+def _told(outcomes: list[_Outcome], options: FilesOptions) -> list[str]:
     """What is neither a failure nor what was asked for."""
-    warnings = []
+    told = []
     for one in outcomes:
         ref = one.origin.target.ref
         odd = sorted({each.type for each in one.listing.entries} - {"file", "directory", "link"})
         if options.state == "fetched" and odd:
-            warnings.append(f"{ref}: not read, only reported: {', '.join(odd)}.")
+            told.append(f"{ref}: not read, only reported: {', '.join(odd)}.")
         if options.allow_partial and any(not each.expected for each in one.problems):
-            warnings.append(f"{ref}: {len(one.problems)} of what paths name could not be read.")
-    return warnings
+            told.append(f"{ref}: {len(one.problems)} of what paths name could not be read.")
+    return told
 
 
 def _pod_result(outcome: _Outcome, options: FilesOptions) -> dict[str, Any]:

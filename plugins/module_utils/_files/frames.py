@@ -64,7 +64,7 @@ class Splitter:
 def _record(payload: bytes) -> dict[str, Any]:
     try:
         value = json.loads(payload)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FramesError("its python3 printed a record that is no JSON") from error
     if not isinstance(value, dict):
         raise FramesError("its python3 printed a record that is no object")

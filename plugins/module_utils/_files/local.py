@@ -9,39 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ansible_collections.kubedebug.core.plugins.module_utils._files.folders import (
-    READ_ONLY,
-    Held,
-    LocalError,
-    NoPlace,
-    failed,
-    folder_of,
-)
 from ansible_collections.kubedebug.core.plugins.module_utils._files.model import (
     Entry,
     FilesOptions,
     local_parts,
-    told,
+)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
+    DebugError,
+    clean,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.model import Target
 
-__all__ = ["PARKED", "Arriving", "Store"]
-
-PARKED = ".kubedebug-partial"
-"""Folder of large files that are on their way, beside those of the containers: none of them has a
-name that begins with a dot, so nothing of a target can have a name in it."""
+__all__ = ["Arriving", "LocalError", "Store", "sha256_of"]
 
 _CHUNK = 1024 * 1024
 # Bits that would give a program of the target power here.
 _KEPT_BITS = 0o777
+
+
+class LocalError(DebugError):
+    """This machine cannot take a file."""
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, in constant memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_CHUNK):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 @dataclass
@@ -49,10 +53,10 @@ class Arriving:
     """A file on its way: hidden beside its place until it is whole."""
 
     entry: Entry
-    store: Store
-    folder: int
-    temporary: str
-    file: int
+    path: Path
+    temporary: Path
+    file: BinaryIO
+    preserve: bool
     size: int = 0
     _digest: Any = field(default_factory=hashlib.sha256)
 
@@ -62,261 +66,155 @@ class Arriving:
         return str(self._digest.hexdigest())
 
     def write(self, data: bytes) -> None:
-        """Take a part, zeros as a hole; raises LocalError, as for a full disk."""
+        """Take a part; raises LocalError, as for a full disk."""
         self._digest.update(data)
-        try:
-            if data.strip(b"\0"):
-                rest, at = memoryview(data), self.size
-                while rest:
-                    count = os.pwrite(self.file, rest, at)
-                    rest, at = rest[count:], at + count
-        except OSError as error:
-            raise self.store.failed(self.entry, error) from error
         self.size += len(data)
-
-    def finish(self) -> bool:
-        """Let it appear in its place; False where that very content was there already."""
         try:
-            os.ftruncate(self.file, self.size)
-            if self._is_there():
-                return self.store.adjust(self.entry)
-            self.store.give_attributes(self.file, self.entry)
-            os.fsync(self.file)
-            self.store.put(self.entry, self.temporary, self.folder, self.folder)
+            self.file.write(data)
         except OSError as error:
-            raise self.store.failed(self.entry, error) from error
-        finally:
-            self.drop()
-        return True
+            raise _failed(self.path, error) from error
 
-    def _is_there(self) -> bool:
-        with self.store.opened(self.entry) as found:
-            return (
-                found is not None
-                and os.fstat(found).st_size == self.size
-                and _sha256(found) == self.sha256
-            )
+    def finish(self) -> None:
+        """Let it appear in its place, with the target's mode and time if that is asked for."""
+        try:
+            self.file.flush()
+            set_attributes(self.file.fileno(), self.entry, preserve=self.preserve)
+            os.fsync(self.file.fileno())
+            self.file.close()
+            self.temporary.replace(self.path)
+        except OSError as error:
+            self.drop()
+            raise _failed(self.path, error) from error
 
     def drop(self) -> None:
-        """Leave nothing of it, where it has not got its place."""
-        if self.file < 0:
-            return
+        """Leave nothing of it."""
         with suppress(OSError):
-            os.unlink(self.temporary, dir_fd=self.folder)
-        os.close(self.file)
-        os.close(self.folder)
-        self.file = self.folder = -1
+            self.file.close()
+        with suppress(OSError):
+            self.temporary.unlink()
+
+
+def set_attributes(fd: int, entry: Entry, *, preserve: bool) -> None:
+    """Mode and time of the target's file; none of the bits that make a program another user's."""
+    if preserve:
+        os.fchmod(fd, entry.mode & _KEPT_BITS)
+        os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
 
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of one target: ``dest/NAMESPACE/POD/CONTAINER``, or that of dest when flat."""
+    """The folder of one target: ``dest/NAMESPACE/POD/CONTAINER``, or dest itself when flat."""
 
     options: FilesOptions
     target: Target
-    _written: set[tuple[int, int]] = field(default_factory=set)
-    _held: list[Held] = field(default_factory=list)
 
     @property
     def base(self) -> Path:
-        return self._top.joinpath(*self._above)
+        dest = Path(self.options.dest)
+        if self.options.flat:
+            return dest.parent
+        return dest / self.target.namespace / self.target.name / self.target.container
 
     def place(self, entry: Entry) -> Path:
-        """Where a file of the target belongs, for messages and results."""
-        return self._top.joinpath(*self._names(entry))
+        """Where a file of the target belongs."""
+        if self.options.flat:
+            return Path(self.options.dest)
+        return self.base.joinpath(*local_parts(entry.path))
 
-    def failed(self, entry: Entry, error: OSError) -> LocalError:
-        """The user's words for what the system said of the place of *entry*."""
-        return failed(self.place(entry), error)
+    def make_folder(self, path: Path) -> None:
+        """Have a folder for files; raises LocalError where something else stands in the way."""
+        try:
+            Path(self.options.dest if not self.options.flat else self.base).mkdir(
+                parents=True, exist_ok=True
+            )
+            below = self.base
+            below.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for part in path.relative_to(self.base).parts:
+                below /= part
+                with suppress(FileExistsError):
+                    below.mkdir(mode=0o700)
+                if not stat.S_ISDIR(below.lstat().st_mode):
+                    raise LocalError(
+                        f"dest: {clean(str(below))} is no folder, and nothing is written through "
+                        "it. Move it away, or choose another dest."
+                    )
+        except OSError as error:
+            raise _failed(path, error) from error
 
-    def make_folder(self, entry: Entry) -> None:
-        """Have a folder of the target; raises LocalError where something else is in the way."""
-        with self._folder(self._names(entry)):
-            pass
+    def ready(self, entry: Entry) -> Path:
+        """The place of a file, which nothing is in the way of; raises LocalError."""
+        path = self.place(entry)
+        self.make_folder(path.parent)
+        self.check_free(path)
+        return path
 
-    def has_folder(self, entry: Entry) -> bool:
-        """Whether a folder of the target is here."""
-        with suppress(LocalError), self._folder(self._names(entry), create=False):
-            return True
-        return False
+    def adjust(self, entry: Entry) -> bool:
+        """Give a file that is here the target's mode and time; True where it had others."""
+        if not self.options.preserve:
+            return False
+        path = self.place(entry)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise _failed(path, error) from error
+        try:
+            status = os.fstat(fd)
+            wanted = (entry.mode & _KEPT_BITS, entry.mtime_ns)
+            if (stat.S_IMODE(status.st_mode), status.st_mtime_ns) == wanted:
+                return False
+            set_attributes(fd, entry, preserve=True)
+        except OSError as error:
+            raise _failed(path, error) from error
+        finally:
+            os.close(fd)
+        return True
 
     def begin(self, entry: Entry) -> Arriving:
         """Make room for a file; raises LocalError."""
-        name = f".kubedebug-{secrets.token_hex(8)}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with self._folder(self._names(entry)[:-1]) as folder:
-            self._check_free(entry, folder)
-            try:
-                file = os.open(name, flags, 0o600, dir_fd=folder)
-            except OSError as error:
-                raise self.failed(entry, error) from error
-            return Arriving(entry, self, folder=os.dup(folder), temporary=name, file=file)
+        path = self.ready(entry)
+        try:
+            fd, name = tempfile.mkstemp(prefix=".kubedebug-", dir=path.parent)
+        except OSError as error:
+            raise _failed(path, error) from error
+        return Arriving(
+            entry=entry,
+            path=path,
+            temporary=Path(name),
+            file=os.fdopen(fd, "wb", buffering=_CHUNK),
+            preserve=self.options.preserve,
+        )
 
-    def park(self, entry: Entry) -> str:
-        """The path at which a large file grows; its place is looked at first. Raises LocalError."""
-        with self._folder(self._names(entry)[:-1]) as folder:
-            self._check_free(entry, folder)
-        if self.options.flat:
-            return str(self.place(entry))
-        with self._folder(self._parking):
-            digest = hashlib.sha256(entry.path.encode("utf-8", "surrogateescape")).hexdigest()
-            return str(self._top.joinpath(*self._parking, f"{self.target.container}-{digest[:32]}"))
-
-    def unpark(self, entry: Entry, path: str) -> None:
-        """Give a parked file that is whole its attributes and its place. Raises LocalError."""
-        if self.options.flat:
-            self.adjust(entry)
+    def check_free(self, path: Path) -> None:
+        """A former copy is replaced; a folder or a link is not. Raises LocalError."""
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
             return
-        name = Path(path).name
-        with (
-            self._folder(self._parking) as parked,
-            self._folder(self._names(entry)[:-1]) as folder,
-        ):
-            try:
-                file = os.open(name, READ_ONLY, dir_fd=parked)
-                try:
-                    self.give_attributes(file, entry)
-                finally:
-                    os.close(file)
-                self.put(entry, name, parked, folder)
-            except OSError as error:
-                raise self.failed(entry, error) from error
-
-    def tidy(self) -> None:
-        """Close what is open, and remove the parking folder unless a part is left for the next run.
-
-        To be called at the end.
-        """
-        self._keep()
-        with suppress(OSError):
-            self._top.joinpath(*self._parking).rmdir()
-
-    def put(self, entry: Entry, name: str, source: int, folder: int) -> None:
-        """Rename a whole file to its place. Raises LocalError and OSError."""
-        self._check_free(entry, folder)
-        place = self._names(entry)[-1]
-        os.rename(name, place, src_dir_fd=source, dst_dir_fd=folder)
-        status = os.stat(place, dir_fd=folder, follow_symlinks=False)
-        self._written.add((status.st_dev, status.st_ino))
-
-    def give_attributes(self, file: int, entry: Entry) -> None:
-        """The target's mode and time; none of the bits that make a program another user's."""
-        if self.options.preserve:
-            os.fchmod(file, entry.mode & _KEPT_BITS)
-            # A file system without such a time takes the next that it has.
-            with suppress(OverflowError):
-                os.utime(file, ns=(entry.mtime_ns, entry.mtime_ns))
-
-    def differs(self, file: int, entry: Entry) -> bool:
-        """Whether an open copy has another mode or time than it should."""
-        status = os.fstat(file)
-        wanted = (entry.mode & _KEPT_BITS, entry.mtime_ns)
-        there = (stat.S_IMODE(status.st_mode), status.st_mtime_ns)
-        return self.options.preserve and there != wanted
-
-    def adjust(self, entry: Entry, *, check_mode: bool = False) -> bool:
-        """Give a file that is here the target's mode and time; True where it had others."""
-        with self.opened(entry) as file:
-            if file is None or not self.differs(file, entry):
-                return False
-            if check_mode:
-                return True
-            before = os.fstat(file)
-            try:
-                self.give_attributes(file, entry)
-            except OSError as error:
-                raise self.failed(entry, error) from error
-            after = os.fstat(file)
-        # A file system with coarser times never has the target's.
-        return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)
+        except OSError as error:
+            raise _failed(path, error) from error
+        if not stat.S_ISREG(mode):
+            raise LocalError(
+                f"dest: {clean(str(path))} exists and is no file. Move it away, or choose another "
+                "dest."
+            )
 
     def present(self, entries: Mapping[str, Entry]) -> dict[str, str]:
         """Path in the target -> hash of the copy that is here and has the same size."""
         found = {}
         for key, entry in entries.items():
-            with self.opened(entry) as file:
-                if file is not None and os.fstat(file).st_size == entry.size:
-                    found[key] = _sha256(file)
+            path = self.place(entry)
+            try:
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_size == entry.size:
+                    found[key] = sha256_of(path)
+            except OSError:
+                continue
         return found
 
-    @contextmanager
-    def opened(self, entry: Entry) -> Iterator[int | None]:
-        """The copy of a file that is here, for reading; None where there is none."""
-        file = None
-        names = self._names(entry)
-        with (
-            suppress(OSError, LocalError),
-            self._folder(names[:-1], create=False) as folder,
-        ):
-            file = os.open(names[-1], READ_ONLY, dir_fd=folder)
-        try:
-            yield file if file is not None and stat.S_ISREG(os.fstat(file).st_mode) else None
-        finally:
-            if file is not None:
-                os.close(file)
 
-    @property
-    def _top(self) -> Path:
-        dest = Path(self.options.dest)
-        return dest.parent if self.options.flat else dest
-
-    @property
-    def _above(self) -> list[str]:
-        if self.options.flat:
-            return []
-        return [self.target.namespace, self.target.name, self.target.container]
-
-    @property
-    def _parking(self) -> list[str]:
-        return [*self._above[:2], PARKED]
-
-    def _names(self, entry: Entry) -> list[str]:
-        if self.options.flat:
-            return [Path(self.options.dest).name]
-        return [*self._above, *local_parts(entry.path)]
-
-    @contextmanager
-    def _folder(self, names: Sequence[str], *, create: bool = True) -> Iterator[int]:
-        """A folder, made where it is missing. Raises LocalError.
-
-        The last one is kept open, for the next file is there or below it as a rule.
-        """
-        held = next((each for each in self._held if each.leads_to(names)), None)
-        with folder_of(
-            self._top, names, fixed=len(self._above), create=create, start=held
-        ) as folder:
-            self._keep(Held(tuple(names), os.dup(folder)))
-            yield folder
-
-    def _keep(self, *folders: Held) -> None:
-        for each in self._held:
-            os.close(each.fd)
-        self._held[:] = folders
-
-    def _check_free(self, entry: Entry, folder: int) -> None:
-        """A former copy is replaced; a folder, a link, or what this run has written is not."""
-        try:
-            status = os.stat(self._names(entry)[-1], dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self.failed(entry, error) from error
-        where = told(str(self.place(entry)))
-        if not stat.S_ISREG(status.st_mode):
-            raise NoPlace(
-                f"dest: {where} exists and is no file. Move it away, or choose another dest."
-            )
-        if (status.st_dev, status.st_ino) in self._written:
-            raise NoPlace(
-                f"dest: {where} is another file of the target already, since the file system here "
-                "takes their names for the same. Choose another dest."
-            )
-
-
-def _sha256(file: int) -> str:
-    """The hash of an open file, in constant memory."""
-    digest, at = hashlib.sha256(), 0
-    while data := os.pread(file, _CHUNK, at):
-        digest.update(data)
-        at += len(data)
-    return digest.hexdigest()
+def _failed(path: Path, error: OSError) -> LocalError:
+    reason = error.strerror or type(error).__name__
+    return LocalError(
+        f"dest: {clean(str(path))} cannot be written: {reason}. Files that were whole before it "
+        "are kept; make room or choose another dest, and run the task again."
+    )

@@ -17,19 +17,12 @@ from ansible_collections.kubedebug.core.plugins.module_utils._files.frames impor
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import clean
 from ansible_collections.kubedebug.core.plugins.module_utils._options import OptionError
 
-__all__ = [
-    "FILES_SPEC",
-    "Entry",
-    "FilesOptions",
-    "Problem",
-    "Received",
-    "local_parts",
-    "shown",
-    "text_of",
-    "told",
-]
+__all__ = ["FILES_SPEC", "Entry", "FilesOptions", "Problem", "Received", "local_parts", "shown"]
 
 State: TypeAlias = Literal["fetched", "listed"]
+
+# Where the kubelet mounts the token of the pod's service account: never fetched by accident.
+TOKENS = ("/run/secrets/kubernetes.io/*", "/var/run/secrets/kubernetes.io/*")
 
 FILES_SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": list(get_args(State)), "default": "fetched"},
@@ -38,9 +31,7 @@ FILES_SPEC: dict[str, dict[str, Any]] = {
     "flat": {"type": "bool", "default": False},
     "recurse": {"type": "bool", "default": False},
     "follow": {"type": "bool", "default": False},
-    "exclude": {"type": "list", "elements": "str", "default": []},
-    # Whether they are read, and none itself.
-    "secrets": {"type": "bool", "default": False, "no_log": False},
+    "exclude": {"type": "list", "elements": "str", "default": list(TOKENS)},
     "max_files": {"type": "int", "default": 1000},
     "max_bytes": {"type": "int", "default": 1024 * 1024 * 1024},
     "preserve": {"type": "bool", "default": True},
@@ -53,22 +44,6 @@ _MOST_BYTES = 1 << 50
 _LONGEST = 24 * 3600
 # Entries of a view of the kernel say 0 bytes, whatever reading them gives.
 _UNKNOWN_SIZE = 16 * 1024 * 1024
-_KINDS = frozenset(
-    {"file", "directory", "link", "fifo", "socket", "block device", "character device", "unknown"}
-)
-# What the kernel's own types hold; times are seconds of 64 bits, in nanoseconds.
-_RANGES: Mapping[str, tuple[int, int]] = {
-    "mode": (0, 0o7777),
-    "size": (0, (1 << 63) - 1),
-    "mtime_ns": (-(1 << 63) * 10**9, (1 << 63) * 10**9 - 1),
-    "uid": (0, (1 << 32) - 1),
-    "gid": (0, (1 << 32) - 1),
-    "device": (0, (1 << 64) - 1),
-    "inode": (0, (1 << 64) - 1),
-    "allocated": (0, (1 << 63) - 1),
-}
-# The calendar that a time is told in ends with the years 1 and 9999.
-_TOLD_TIMES = range(-62_135_596_800, 253_402_300_800)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +57,6 @@ class FilesOptions:
     recurse: bool
     follow: bool
     exclude: tuple[str, ...]
-    secrets: bool
     max_files: int
     max_bytes: int
     preserve: bool
@@ -135,24 +109,22 @@ class Entry:
     gid: int
     device: int
     inode: int
-    allocated: int = 0
     link: str | None = None
 
     @classmethod
-    def read(cls, record: Any) -> Entry:
+    def read(cls, record: Mapping[str, Any]) -> Entry:
         """Take a record of the walker; raises FramesError for anything else."""
+        numbers = ("mode", "size", "mtime_ns", "uid", "gid", "device", "inode")
         try:
-            link, kind = record.get("link"), record["type"]
-            if kind not in _KINDS:
-                raise ValueError("no type of a file")
+            path, link = record["path"], record.get("link")
             found = cls(
-                path=text_of(record["path"]),
-                type=kind,
-                **{name: _number(record[name], *bounds) for name, bounds in _RANGES.items()},
-                link=None if link is None else text_of(link),
+                path=str(path),
+                type=clean(str(record["type"]), limit=32),
+                **{name: int(record[name]) for name in numbers},
+                link=None if link is None else str(link),
             )
             local_parts(found.path)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FramesError("its python3 printed a record that is no file") from error
         return found
 
@@ -163,12 +135,13 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """The entry in a module's result."""
+        modified = datetime.fromtimestamp(self.mtime_ns // 10**9, tz=UTC)
         return {
             **shown(self.path),
             "type": self.type,
             "mode": f"{self.mode:04o}",
             "size": self.size,
-            "modified_at": _time(self.mtime_ns // 10**9),
+            "modified_at": modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "uid": self.uid,
             "gid": self.gid,
             "link": None if self.link is None else shown(self.link)["path"],
@@ -209,27 +182,6 @@ class Received:
         }
 
 
-def text_of(value: Any) -> str:
-    """A name as the walker sends it; raises ValueError for what stands for no bytes."""
-    if not isinstance(value, str):
-        raise ValueError("no text")
-    value.encode("utf-8", "surrogateescape")
-    return value
-
-
-def _number(value: Any, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError("no number of a file")
-    return value
-
-
-def _time(seconds: int) -> str | None:
-    if seconds not in _TOLD_TIMES:
-        return None
-    # Not strftime: it leaves the zeros of early years out.
-    return datetime.fromtimestamp(seconds, tz=UTC).isoformat().replace("+00:00", "Z")
-
-
 def shown(path: str) -> dict[str, Any]:
     """A path as text that any JSON can hold, and its bytes where it is no UTF-8."""
     raw = path.encode("utf-8", "surrogateescape")
@@ -238,11 +190,6 @@ def shown(path: str) -> dict[str, Any]:
     except UnicodeDecodeError:
         text = raw.decode("utf-8", "backslashreplace")
         return {"path": text, "path_base64": base64.b64encode(raw).decode("ascii")}
-
-
-def told(path: str) -> str:
-    """A path for a message: of any bytes, and none that a terminal acts on."""
-    return clean(str(shown(path)["path"]))
 
 
 def local_parts(path: str) -> Sequence[str]:

@@ -16,12 +16,14 @@ from types import ModuleType
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._ephemeral.running import Command
-from ansible_collections.kubedebug.core.plugins.module_utils._files import rootfs, sender, walker
+from ansible_collections.kubedebug.core.plugins.module_utils._files import opener, rootfs, walker
 
-__all__ = ["sender_argv", "walker_command"]
+__all__ = ["OPENED", "opener_argv", "walker_command"]
 
-# -I: variables and files of the container have no say in what is run, nor, by -X, its language in
-# what the bytes of a name are. One line, and not until the
+OPENED = f"/proc/self/fd/{opener.DESCRIPTOR}"
+"""What the program that `opener_argv` starts finds the file as."""
+
+# -I: variables and files of the container have no say in what is run. One line, and not until the
 # end of the input: older API servers cannot pass that end on.
 _START = """\
 import json, sys
@@ -30,7 +32,6 @@ space = {"__name__": "kubedebug"}
 exec(compile(task.pop("program"), "kubedebug", "exec"), space)
 space["main"](task)
 """
-_PYTHON = ("python3", "-I", "-X", "utf8", "-c")
 _PREFIX = "ansible_collections."
 _MOST_TEXT = 64 * 1024
 
@@ -61,21 +62,19 @@ def walker_command(task: Mapping[str, Any], *, timeout: int) -> Command:
     """The command that lists or streams; what it sends is for `on_stdout`."""
     request = {"program": _source(rootfs, walker), **task}
     return Command(
-        argv=(*_PYTHON, _START),
+        argv=("python3", "-I", "-c", _START),
         stdin=json.dumps(request).encode("ascii") + b"\n",
         timeout=timeout,
         max_output=_MOST_TEXT,
     )
 
 
-def sender_argv(
+def opener_argv(
     *, pid: int | None, container_id: str, first: bool, path: str, device: int, inode: int
 ) -> tuple[str, ...]:
-    """The argv that, with a verb and its words after it, sends one file of the target."""
-    program = f"{_source(rootfs, sender)}\nmain(sys.argv[1:])"
+    """The argv before a command that shall read one file of the target as `OPENED`."""
+    program = f"{_source(rootfs, opener)}\nmain(sys.argv[1:])"
     return (
-        *(*_PYTHON, program, str(pid or 0), container_id),
-        "first" if first else "",
-        path.encode("utf-8", "surrogateescape").hex(),
-        *(str(device), str(inode)),
+        *("python3", "-I", "-c", program, str(pid or 0), container_id),
+        *("first" if first else "", path, str(device), str(inode)),
     )

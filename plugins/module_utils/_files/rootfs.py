@@ -19,18 +19,15 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import stat
 from pathlib import Path
 
-__all__ = ["LONGEST_PATH", "Problem", "Root", "find_pid", "more_descriptors", "reopen"]
+__all__ = ["Problem", "Root", "find_pid", "reopen"]
 
 # The kernel's own limit. Source: include/linux/namei.h (MAXSYMLINKS)
 MOST_LINKS = 40
 # Source: include/uapi/linux/limits.h (PATH_MAX)
 LONGEST_PATH = 4096
-# Each component of a path is one while it is resolved, and most of them may have one letter.
-MOST_DESCRIPTORS = LONGEST_PATH // 2 + 64
 
 
 class Problem(Exception):
@@ -113,14 +110,6 @@ class Root:
         finally:
             for _name, fd in opened:
                 os.close(fd)
-
-
-def more_descriptors() -> None:
-    """Let paths be as deep as the kernel lets them, as far as this process may allow itself."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MOST_DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def reopen(fd: int) -> int:

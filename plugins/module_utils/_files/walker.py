@@ -11,7 +11,6 @@ payload. ``J`` is a record as JSON, ``D`` the bytes of the file that the last re
 
 from __future__ import annotations
 
-import errno
 import fnmatch
 import hashlib
 import json
@@ -19,16 +18,14 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.kubedebug.core.plugins.module_utils._files.rootfs import (
-    LONGEST_PATH,
     Problem,
     Root,
     find_pid,
-    more_descriptors,
     reopen,
 )
 
@@ -37,9 +34,6 @@ __all__ = ["main"]
 PROC = "/proc"
 CHUNK = 256 * 1024
 MAGIC = "*?["
-# A folder of a path of 4096 bytes may have 2047 around it, with a few calls of functions for each.
-DEEPEST = 20_000
-SEALED = "left out: a volume of secrets is mounted there (secrets=true reads it)"
 # File systems that are a view of the kernel, not files of anybody; a walk does not descend there.
 PSEUDO = frozenset(
     {"autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts"}
@@ -114,20 +108,6 @@ class Walk:
         self.exclude = [str(each) for each in task["exclude"]]
         self.limit = int(task["limit"])
         self.seen: set[bytes] = set()
-        self.expanded: set[tuple[bytes, int]] = set()
-        self.sealed = [self.real(os.fsencode(str(each))) for each in task["sealed"]]
-
-    def real(self, path: bytes) -> bytes:
-        """Where the runtime has mounted what the pod wants at *path*: links count there, too."""
-        try:
-            fd, real = self.root.open(path, True)
-        except OSError:
-            return path
-        os.close(fd)
-        return real
-
-    def is_sealed(self, real: bytes) -> bool:
-        return any(real == each or real.startswith(each + b"/") for each in self.sealed)
 
     def excluded(self, path: bytes) -> bool:
         text = os.fsdecode(path)
@@ -144,18 +124,11 @@ class Walk:
         if len(self.seen) >= self.limit:
             raise Full
         self.seen.add(path)
-        try:
-            emit({"entry": describe(path, fd)})
-        except OSError as error:
-            self.problem(path, error)
+        emit({"entry": describe(path, fd)})
         return True
 
     def problem(self, path: bytes, error: OSError) -> None:
-        self.left_out(path, os.strerror(error.errno or 0), expected=False)
-
-    def left_out(self, path: bytes, reason: str, *, expected: bool) -> None:
-        record = {"path": os.fsdecode(path), "reason": reason, "expected": expected}
-        emit({"problem": record})
+        emit({"problem": {"path": os.fsdecode(path), "reason": os.strerror(error.errno or 0)}})
 
     def start(self, wish: str) -> None:
         """List what one path of the task names: itself, or what a pattern in it matches."""
@@ -170,24 +143,17 @@ class Walk:
         else:
             os.close(fd)
             if self.excluded(real):
-                self.left_out(real, "left out by exclude", expected=False)
-            elif self.is_sealed(real):
-                self.left_out(real, SEALED, expected=False)
-            else:
-                self.visit(real, [])
+                emit({"problem": {"path": os.fsdecode(real), "reason": "left out by exclude"}})
+            self.visit(real, [])
             return
-        self.expanded = set()
         for found in self.expand(b"/", [os.fsencode(part) for part in wish.split("/") if part]):
             matched = True
             self.visit(found, [])
         if not matched:
-            self.left_out(path, "nothing matches", expected=False)
+            emit({"problem": {"path": wish, "reason": "nothing matches"}})
 
     def expand(self, above: bytes, parts: list[bytes]) -> Iterator[bytes]:
         """The real paths that a pattern matches, as in a shell: a wildcard hides dotted names."""
-        if (above, len(parts)) in self.expanded:
-            return
-        self.expanded.add((above, len(parts)))
         if not parts:
             yield above
             return
@@ -202,22 +168,16 @@ class Walk:
             os.close(fd)
             yield from self.expand(real, rest)
             return
-        try:
-            held, _real = self.root.open(above, True)
-        except OSError as error:
-            self.problem(above, error)
-            return
-        try:
-            is_folder = stat.S_ISDIR(os.fstat(held).st_mode)
-            names = self.names(above, held, matcher(part)) if is_folder else []
-        finally:
-            os.close(held)
-        for name in names:
+        for name in self.names(above):
+            text = os.fsdecode(name)
+            if text.startswith(".") and not part.startswith("."):
+                continue
             below = above.rstrip(b"/") + b"/" + name
-            if part != "**":
+            if part == "**":
+                if self.is_folder(below):
+                    yield from self.expand(below, parts)
+            elif fnmatch.fnmatchcase(text, part):
                 yield from self.expand_found(below, rest)
-            elif self.is_folder(below):
-                yield from self.expand(below, parts)
 
     def expand_found(self, path: bytes, rest: list[bytes]) -> Iterator[bytes]:
         if not rest:
@@ -241,91 +201,58 @@ class Walk:
         finally:
             os.close(fd)
 
-    def names(
-        self,
-        path: bytes,
-        held: int,
-        wanted: Callable[[os.DirEntry[str]], bool] = lambda _each: True,
-    ) -> list[bytes]:
-        """The wanted names in a folder, in order; more of them than the bound end the listing."""
-        found: list[bytes] = []
+    def names(self, path: bytes) -> list[bytes]:
+        """The names in a folder, in order; more of them than the bound end the listing."""
         try:
-            folder = reopen(held)
-            try:
-                with os.scandir(folder) as scan:
-                    for each in scan:
-                        if wanted(each):
-                            found.append(os.fsencode(each.name))
-                        if len(found) > self.limit:
-                            raise Full
-            finally:
-                os.close(folder)
+            held, _real = self.root.open(path, True)
         except OSError as error:
             self.problem(path, error)
+            return []
+        try:
+            folder = reopen(held)
+        except OSError as error:
+            self.problem(path, error)
+            return []
+        finally:
+            os.close(held)
+        found: list[bytes] = []
+        try:
+            with os.scandir(folder) as scan:
+                for each in scan:
+                    found.append(os.fsencode(each.name))
+                    if len(found) > self.limit:
+                        raise Full
+        except NotADirectoryError:
+            return []
+        finally:
+            os.close(folder)
         return sorted(found)
 
-    def look(self, path: bytes, folder: int | None, follow: bool) -> tuple[int, bytes]:
-        """Open what is at a path, from the folder that it is in where that is open."""
-        if folder is None:
-            return self.root.open(path, follow)
-        if len(path) > LONGEST_PATH:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        name = path.rpartition(b"/")[2]
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
-        if not follow or not stat.S_ISLNK(os.fstat(fd).st_mode):
-            return fd, path
-        os.close(fd)
-        return self.root.open(path, True)
-
-    def visit(self, path: bytes, above: list[tuple[int, int]], folder: int | None = None) -> None:
+    def visit(self, path: bytes, above: list[tuple[int, int]]) -> None:
         """List what is at a path and, if asked for, below it; *above* are the folders around it."""
         if self.excluded(path):
             return
         try:
-            fd, real = self.look(path, folder, self.follow or not above)
+            fd, real = self.root.open(path, self.follow or not above)
         except OSError as error:
             self.problem(path, error)
             return
         try:
-            if self.is_wanted(real) and self.tell(real, fd) and self.recurse:
-                self.enter(real, fd, above)
+            status = os.fstat(fd)
+            if not self.tell(real, fd):
+                return
         finally:
             os.close(fd)
-
-    def is_wanted(self, real: bytes) -> bool:
-        if self.is_sealed(real) and real not in self.seen:
-            self.seen.add(real)
-            self.left_out(real, SEALED, expected=True)
-        return not self.excluded(real) and not self.is_sealed(real)
-
-    def enter(self, real: bytes, fd: int, above: list[tuple[int, int]]) -> None:
-        """Visit what is in a folder, unless it is of the kernel or around itself."""
-        status = os.fstat(fd)
-        if not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISDIR(status.st_mode) or not self.recurse:
             return
         if above and status.st_dev in self.devices:
-            kind = self.devices[status.st_dev]
-            self.left_out(real, f"not entered: it is a file system of type {kind}", expected=True)
+            reason = f"not entered: it is a file system of type {self.devices[status.st_dev]}"
+            emit({"problem": {"path": os.fsdecode(real), "reason": reason, "expected": True}})
             return
         identity = (status.st_dev, status.st_ino)
         if identity not in above:
-            above.append(identity)
-            for name in self.names(real, fd):
-                self.visit(real.rstrip(b"/") + b"/" + name, above, fd)
-            above.pop()
-
-
-def matcher(part: str) -> Callable[[os.DirEntry[str]], bool]:
-    """Whether a thing in a folder is what one component of a pattern means."""
-
-    def matches(each: os.DirEntry[str]) -> bool:
-        if each.name.startswith(".") and not part.startswith("."):
-            return False
-        if part == "**":
-            return each.is_dir(follow_symlinks=False)
-        return fnmatch.fnmatchcase(each.name, part)
-
-    return matches
+            for name in self.names(real):
+                self.visit(real.rstrip(b"/") + b"/" + name, [*above, identity])
 
 
 def stream(root: Root, wanted: dict[str, Any], content: bool) -> None:
@@ -338,14 +265,11 @@ def stream(root: Root, wanted: dict[str, Any], content: bool) -> None:
             status = os.fstat(fd)
             if [status.st_dev, status.st_ino] != [wanted["device"], wanted["inode"]]:
                 raise Problem("another file has its name by now")
-            if not stat.S_ISREG(status.st_mode):
-                raise Problem("it is no plain file any more")
             source = reopen(fd)
         finally:
             os.close(fd)
         try:
             outcome["sha256"], outcome["size"] = copy(source, int(wanted["most"]), content)
-            outcome["torn"] = is_torn(status, os.fstat(source))
         finally:
             os.close(source)
     except OSError as error:
@@ -353,13 +277,6 @@ def stream(root: Root, wanted: dict[str, Any], content: bool) -> None:
     except Problem as error:
         outcome["reason"] = str(error)
     emit({"file": outcome})
-
-
-def is_torn(before: os.stat_result, after: os.stat_result) -> bool:
-    """Whether what was read is perhaps of no single moment; what was appended does not matter."""
-    if before.st_size == 0 or after.st_size != before.st_size:
-        return False
-    return before.st_mtime_ns != after.st_mtime_ns
 
 
 def copy(source: int, most: int, content: bool) -> tuple[str, int]:
@@ -378,8 +295,6 @@ def copy(source: int, most: int, content: bool) -> tuple[str, int]:
 
 def main(task: dict[str, Any]) -> None:
     """Do what a task asks for; the last record is ``end``, or says why there is none."""
-    more_descriptors()
-    sys.setrecursionlimit(DEEPEST)
     try:
         pid = int(task["pid"]) or find_pid(PROC, str(task["container_id"]), bool(task["first"]))
         root = Root(PROC, pid)

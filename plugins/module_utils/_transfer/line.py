@@ -65,7 +65,6 @@ class Line:
         argv = send_argv(
             self.source.path,
             reader=self.source.reader,
-            sender=self.source.sender,
             first=first,
             count=count,
             with_sum=with_sum,
@@ -85,9 +84,7 @@ class Line:
 
     def chunk_sums(self, size: int, count: int) -> tuple[Facts, list[str]]:
         """The checksums of the chunks of the first `size` bytes."""
-        argv = sums_argv(
-            self.source.path, reader=self.source.reader, sender=self.source.sender, size=size
-        )
+        argv = sums_argv(self.source.path, reader=self.source.reader, size=size)
         return self._ask(
             lambda take, on_header, stop: self._run(
                 argv, take=take, on_header=on_header, stop=stop

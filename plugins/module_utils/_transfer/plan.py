@@ -39,16 +39,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file inside a seat.
-
-    `reader` is the argv that the remote side is run under, as nsenter. `sender` is that of a
-    program which does what the scripts do, for a file that a path alone does not lead to; then the
-    path is for messages and notes.
-    """
+    """A file inside a seat. `reader` is the argv that the remote side is run under, as nsenter."""
 
     path: str
     reader: tuple[str, ...] = ()
-    sender: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,6 @@ def send_argv(
     path: str,
     *,
     reader: Sequence[str],
-    sender: Sequence[str] = (),
     first: int,
     count: int | None,
     with_sum: bool,
@@ -153,22 +152,15 @@ def send_argv(
 ) -> list[str]:
     """The command that sends `count` blocks from block `first` on, or all that there are.
 
-    A `sender` is a program that does it instead of the script.
     Its standard input has to stay open: it ends when that does, and after `seconds` at the latest.
     """
     numbers = [str(first), "" if count is None else str(count), "sum" if with_sum else ""]
     numbers.append(str(math.ceil(seconds)))
-    if sender:
-        return [*sender, "send", *numbers]
     return [*reader, "sh", "-c", _SEND_TEXT, NAME, _encoded(path), *numbers]
 
 
-def sums_argv(
-    path: str, *, reader: Sequence[str], sender: Sequence[str] = (), size: int
-) -> list[str]:
+def sums_argv(path: str, *, reader: Sequence[str], size: int) -> list[str]:
     """The command that sums up the first `size` bytes chunk by chunk."""
-    if sender:
-        return [*sender, "sums", str(size), str(CHUNK_BLOCKS)]
     return [
         *reader,
         "sh",

@@ -12,9 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.kubedebug.core.plugins.module_utils._files.frames import Splitter
 from ansible_collections.kubedebug.core.plugins.module_utils._files.program import (
-    sender_argv,
+    OPENED,
+    opener_argv,
     walker_command,
 )
 
@@ -28,7 +31,6 @@ _TASK = {
     "follow": False,
     "recurse": False,
     "exclude": [],
-    "sealed": [],
     "limit": 10,
 }
 
@@ -53,14 +55,52 @@ def test_the_walker_runs_by_itself(tmp_path: Path) -> None:
 def test_the_programs_are_for_older_pythons_too() -> None:
     command = walker_command(_TASK, timeout=10)
     program = json.loads(command.stdin or b"")["program"]
-    argv = sender_argv(pid=1, container_id="", first=False, path="/x", device=1, inode=2)
-    for source in (program, argv[5]):
-        tree = ast.parse(source, feature_version=(3, 7))
-        # A Python from 3.12 on writes quotes within those of an f-string, which older ones refuse.
-        fields = [each for each in ast.walk(tree) if isinstance(each, ast.FormattedValue)]
-        inner = [each for field in fields for each in ast.walk(field.value)]
-        constants = [each.value for each in inner if isinstance(each, ast.Constant)]
-        assert not [each for each in constants if isinstance(each, str)]
+    argv = opener_argv(pid=1, container_id="", first=False, path="/x", device=1, inode=2)
+    for source in (program, argv[3]):
+        ast.parse(source, feature_version=(3, 7))
         assert "ansible_collections" not in source
     # It goes into the address of a request, where much is not allowed.
-    assert len(argv[5]) < 6500
+    assert len(argv[3]) < 6000
+
+
+def test_the_opener_hands_the_file_on(tmp_path: Path) -> None:
+    path = tmp_path / "a b"
+    path.write_text("text", encoding="utf-8")
+    status = path.stat()
+    argv = opener_argv(
+        pid=os.getpid(),
+        container_id="",
+        first=False,
+        path=str(path),
+        device=status.st_dev,
+        inode=status.st_ino,
+    )
+    assert _run([*argv, "cat", OPENED]).stdout == b"text"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"inode": 1}, "another file has its name by now"),
+        ({"path": "/nowhere/at/all"}, "No such file or directory"),
+        ({"pid": 2**22 + 1}, "root cannot be opened"),
+    ],
+)
+def test_the_opener_says_why_it_cannot(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("text", encoding="utf-8")
+    status = path.stat()
+    options = {
+        "pid": os.getpid(),
+        "container_id": "",
+        "first": False,
+        "path": str(path),
+        "device": status.st_dev,
+        "inode": status.st_ino,
+        **change,
+    }
+    ran = _run([*opener_argv(**options), "cat", OPENED])  # type: ignore[arg-type]
+    assert ran.returncode == 126
+    assert reason in ran.stderr.decode()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,10 +28,7 @@ __all__: list[str] = []
 Records = list[dict[str, Any] | bytes]
 Run = Callable[..., Records]
 
-_LIST: dict[str, Any] = {
-    **{"do": "list", "follow": False, "recurse": True},
-    **{"exclude": [], "sealed": [], "limit": 1000},
-}
+_LIST = {"do": "list", "follow": False, "recurse": True, "exclude": [], "limit": 1000}
 
 
 @pytest.fixture
@@ -177,7 +173,7 @@ def test_a_stream_has_the_bytes_and_their_hash(run: Run, tree: Path) -> None:
     records = run(do="stream", files=[_wanted(run, "/big")], content=True)
     assert b"".join(each for each in records if isinstance(each, bytes)) == content
     expected = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    assert records[-2] == {"file": {"path": "/big", **expected, "reason": None, "torn": False}}
+    assert records[-2] == {"file": {"path": "/big", **expected, "reason": None}}
 
 
 def test_a_file_that_was_replaced_is_not_sent(run: Run, tree: Path) -> None:
@@ -205,12 +201,9 @@ def test_a_hash_alone_sends_no_bytes(run: Run, tree: Path) -> None:
 
 
 def test_reading_leaves_the_time_of_access(run: Run, tree: Path) -> None:
-    touched = [tree / "srv/one.log", tree / "srv/deep/a", tree / "srv"]
-    for each in touched:
-        os.utime(each, ns=(10**18, 2 * 10**18))
+    os.utime(tree / "srv/one.log", ns=(10**18, 2 * 10**18))
     run(do="stream", files=[_wanted(run, "/srv/one.log")], content=True)
-    run(**_LIST, paths=["/srv", "/srv/**/leaf.log"])
-    assert [each.stat().st_atime_ns for each in touched] == [10**18] * 3
+    assert (tree / "srv/one.log").stat().st_atime_ns == 10**18
 
 
 def test_a_target_that_is_not_there_is_said(run: Run, tree: Path) -> None:
@@ -224,123 +217,3 @@ def test_the_sources_share_no_names() -> None:
     other = {name for name in vars(rootfs) if not name.startswith("_")}
     shared = {name for name in own & other if getattr(walker, name) is not getattr(rootfs, name)}
     assert shared == set()
-
-
-def _expected(records: Records) -> set[str]:
-    told = [each["problem"] for each in records if isinstance(each, Mapping) and "problem" in each]
-    return {each["path"] for each in told if each["expected"]}
-
-
-def test_volumes_of_secrets_stay_closed(run: Run, tree: Path) -> None:
-    (tree / "run/keys/..data").mkdir(parents=True)
-    (tree / "run/keys/..data/tls.key").write_text("key", encoding="utf-8")
-    (tree / "run/keys-of-others").write_text("no secret", encoding="utf-8")
-    (tree / "var").mkdir()
-    (tree / "var/run").symlink_to("/run")
-    (tree / "srv/key").symlink_to("/run/keys/..data/tls.key")
-    # The runtime has mounted it at what the link leads to.
-    task = {**_LIST, "follow": True, "sealed": ["/var/run/keys", "/nowhere"]}
-
-    walked = run(**task, paths=["/run", "/srv"])
-    asked = run(**task, paths=["/run/keys", "/run/keys/..data/tls.key", "/srv/key"])
-    globbed = run(**task, paths=["/run/*/..data/*", "/srv/k*"])
-
-    assert "/run/keys-of-others" in _paths(walked)
-    assert not [path for path in _paths(walked) if path.startswith("/run/keys/")]
-    assert _expected(walked) == {"/run/keys", "/run/keys/..data/tls.key"}
-    assert (_paths(asked), _expected(asked)) == ([], set())
-    assert set(_problems(asked)) == {"/run/keys", "/run/keys/..data/tls.key"}
-    assert "secrets=true" in _problems(asked)["/run/keys"]
-    assert (_paths(globbed), _expected(globbed)) == ([], {"/run/keys/..data/tls.key"})
-    unsealed = run(**{**task, "sealed": []}, paths=["/run/keys"])
-    assert "/run/keys/..data/tls.key" in _paths(unsealed)
-
-
-def test_a_link_leads_to_nothing_that_is_excluded(run: Run, tree: Path) -> None:
-    task = {**_LIST, "follow": True, "exclude": ["/srv/deep/*"]}
-    (tree / "srv/way").symlink_to("deep/a/leaf.log")
-    records = run(**task, paths=["/srv"])
-    assert "/srv/deep/a/leaf.log" not in _paths(records)
-
-
-def _deep(root: Path, levels: int) -> None:
-    """A chain of folders that is deeper than a path may be long."""
-    at = os.open(root, os.O_RDONLY)
-    for _level in range(levels):
-        os.mkdir("d", dir_fd=at)
-        below = os.open("d", os.O_RDONLY, dir_fd=at)
-        os.close(at)
-        at = below
-    os.close(os.open("end", os.O_CREAT | os.O_WRONLY, dir_fd=at))
-    os.close(at)
-
-
-def test_a_tree_deeper_than_python_calls_by_default(run: Run, tree: Path) -> None:
-    _deep(tree / "srv/deep", 1100)
-    try:
-        records = run(**{**_LIST, "limit": 2000}, paths=["/srv/deep"])
-    finally:
-        # Older Pythons, and so pytest, cannot remove it.
-        subprocess.run(["rm", "-rf", str(tree / "srv/deep/d")], check=True)
-    assert f"/srv/deep{'/d' * 1100}/end" in _paths(records)
-    assert _problems(records) == {}
-
-
-def test_a_tree_that_is_deeper_than_a_path_ends_with_a_problem(
-    run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (rootfs, walker):
-        monkeypatch.setattr(module, "LONGEST_PATH", 100)
-    _deep(tree / "srv/deep", 60)
-    records = run(**_LIST, paths=["/srv", "/srv/**/end"])
-    assert set(_problems(records)) == {f"/srv/deep{'/d' * 46}", "/srv/**/end"}
-    assert "File name too long" in _problems(records).values()
-    assert "/srv/one.log" in _paths(records)
-    assert records[-1] == {"end": True}
-
-
-def test_many_wildcards_for_any_number_of_folders_end(run: Run, tree: Path) -> None:
-    _deep(tree / "srv/deep", 30)
-    records = run(**_LIST, paths=["/" + "**/" * 12 + "end"])
-    assert len(_paths(records)) == 1
-
-
-def test_a_pattern_takes_no_count_of_what_it_does_not_mean(run: Run, tree: Path) -> None:
-    for number in range(50):
-        (tree / f"srv/deep/{number}.txt").write_text("", encoding="utf-8")
-    task = {**_LIST, "limit": 3}
-    assert _paths(run(**task, paths=["/srv/deep/7.t?t"])) == ["/srv/deep/7.txt"]
-    assert _paths(run(**task, paths=["/srv/deep/**/leaf.log"])) == ["/srv/deep/a/leaf.log"]
-    assert run(**task, paths=["/srv/deep/*.txt"])[-1] == {"full": True}
-
-
-def test_what_took_the_place_of_a_file_is_not_opened(run: Run, tree: Path) -> None:
-    """A file system may give the number of a file that was removed to a pipe or a device."""
-    status = (tree / "srv/pipe").lstat()
-    wanted = {"path": "/srv/pipe", "device": status.st_dev, "inode": status.st_ino, "most": 9}
-    (record, _end) = run(do="stream", files=[wanted], content=True)
-    assert record["file"]["reason"] == "it is no plain file any more"  # type: ignore[index,call-overload]
-
-
-@pytest.mark.parametrize(
-    ("content", "torn"),
-    [
-        pytest.param(b"ten", True, id="written to"),
-        pytest.param(b"one and more", False, id="appended to"),
-    ],
-)
-def test_a_file_that_is_written_to_meanwhile(
-    run: Run, tree: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, torn: bool
-) -> None:
-    wanted = _wanted(run, "/srv/one.log")
-    real_copy = walker.copy
-
-    def copy(*args: Any) -> tuple[str, int]:
-        copied = real_copy(*args)
-        (tree / "srv/one.log").write_bytes(content)
-        os.utime(tree / "srv/one.log", ns=(1, 1))
-        return copied
-
-    monkeypatch.setattr(walker, "copy", copy)
-    (_data, record, _end) = run(do="stream", files=[wanted], content=True)
-    assert record["file"]["torn"] is torn  # type: ignore[index,call-overload]
