@@ -181,7 +181,11 @@ from ansible_collections.kubedebug.core.plugins.module_utils._inventory.options 
     cache_suffix,
     handed_on,
 )
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AUTH_SPEC
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
+    AUTH_SPEC,
+    AuthOptions,
+    load_configuration,
+)
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import DebugError
 from ansible_collections.kubedebug.core.plugins.plugin_utils._expressions import dependencies
 
@@ -238,7 +242,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         auth = self._auth()
         if not self.get_option("cache"):
             return fetch(auth, options, environ=os.environ)
-        suffix = cache_suffix(options, auth, reader_of(auth, environ=os.environ))
+        # Loaded once for both, as that may run a program which asks for a token.
+        config, _namespace = load_configuration(AuthOptions.from_params(auth), os.environ)
+        suffix = cache_suffix(options, auth, reader_of(config))
         key = f"{self.get_cache_key(path)}_{suffix}"
         if cache:
             try:
@@ -248,7 +254,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self.display.vvv(f"{self.NAME}: the cache has nothing for {path}")
             else:
                 return kept
-        hosts = fetch(auth, options, environ=os.environ)
+        hosts = fetch(auth, options, environ=os.environ, config=config)
         self._cache[key] = {"hosts": hosts}
         return hosts
 

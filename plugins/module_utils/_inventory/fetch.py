@@ -16,16 +16,9 @@ from ansible_collections.kubedebug.core.plugins.module_utils._inventory.options 
     InventoryOptions,
 )
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.access import Rule
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
-    AuthOptions,
-    load_configuration,
-)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import AuthOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.client import Client
-from ansible_collections.kubedebug.core.plugins.module_utils._kube.credentials import (
-    AuthProvider,
-    ExecPlugin,
-    TokenFile,
-)
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.cluster import ClusterConfig
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.fanout import fan_out
 from ansible_collections.kubedebug.core.plugins.module_utils._options import TargetOptions
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import explain_forbidden
@@ -40,37 +33,39 @@ Hosts = list[dict[str, Any]]
 """The variables of each host, in the order of namespace, pod and container."""
 
 _SIDE_BY_SIDE = 8
-_RENEWED_BY_THEMSELVES = (AuthProvider, ExecPlugin, TokenFile)
 
 
-def reader_of(auth: Mapping[str, Any], *, environ: Mapping[str, str]) -> dict[str, Any]:
+def reader_of(config: ClusterConfig) -> dict[str, Any]:
     """Which cluster and namespace are read, and by whom, without asking the cluster.
 
     What changes by itself, as the token of a file or of a plugin, does not count: the options and
-    the kubeconfig say whose it is. It holds secrets. Raises ConfigError.
+    the kubeconfig say whose it is. It holds secrets.
     """
-    config, namespace = load_configuration(AuthOptions.from_params(auth), environ)
-    certificate = config.credentials.certificate
+    credentials = config.credentials
+    certificate = credentials.certificate
     return {
         "host": config.host,
-        "namespace": namespace,
+        "namespace": config.namespace,
         "headers": config.headers,
-        "authorization": None
-        if isinstance(config.credentials, _RENEWED_BY_THEMSELVES)
-        else config.credentials.authorization(),
+        "authorization": None if credentials.changes else credentials.authorization(),
         "certificate": certificate and [str(certificate.cert_file), str(certificate.cert_data)],
     }
 
 
 def fetch(
-    auth: Mapping[str, Any], options: InventoryOptions, *, environ: Mapping[str, str]
+    auth: Mapping[str, Any],
+    options: InventoryOptions,
+    *,
+    environ: Mapping[str, str],
+    config: ClusterConfig | None = None,
 ) -> Hosts:
     """Read the pods that are meant; raises DebugError.
 
+    *config* is what *auth* and *environ* lead to, where that is known already.
     A namespace that cannot be read fails all of it: an inventory that lacks some of its hosts
     would look like a whole one.
     """
-    with Client(AuthOptions.from_params(auth), environ=environ) as client:
+    with Client(AuthOptions.from_params(auth), environ=environ, config=config) as client:
         outcomes = fan_out(partial(_hosts, client, options), options.targets(), limit=_SIDE_BY_SIDE)
     hosts = [host for outcome in outcomes for host in outcome.unwrap()]
     return sorted(hosts, key=lambda host: (host["kubedebug_namespace"], host["kubedebug_pod"]))

@@ -31,6 +31,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
     load_configuration,
     secrets,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.cluster import ClusterConfig
 from ansible_collections.kubedebug.core.plugins.module_utils._kube.errors import (
     Gone,
     KubeError,
@@ -64,6 +65,7 @@ _IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 class Client:
     """One API server as seen with one set of options; close it, or use it in a `with`.
 
+    `config` is what the options lead to, where that is known already: loading it may run a program.
     `request_timeout` is in seconds, for each single wait for the server. `pool_size` is the number
     of connections that are kept open: at the best, that of the threads that ask at once. All
     methods raise ApiError for an answer that is a failure and ConnectionFailed for none at all,
@@ -75,14 +77,16 @@ class Client:
         auth: AuthOptions,
         *,
         environ: Mapping[str, str] | None = None,
+        config: ClusterConfig | None = None,
         retry: RetryPolicy | None = None,
         request_timeout: float = 30.0,
         pool_size: int = 128,
     ) -> None:
         environ = os.environ if environ is None else environ
-        config, namespace = load_configuration(auth, environ)
+        if config is None:
+            config, _namespace = load_configuration(auth, environ)
         self.host = config.host
-        self.default_namespace = namespace or DEFAULT_NAMESPACE
+        self.default_namespace = config.namespace or DEFAULT_NAMESPACE
         self.retry = retry or RetryPolicy()
         self.request_timeout = request_timeout
         self.transport = Transport(config, pool_size=pool_size)

@@ -77,6 +77,8 @@ class ClientCertificate:
 class Credentials:
     """What does not change: a token, a password, a certificate, or nothing at all."""
 
+    changes = False
+
     def __init__(
         self, authorization: str | None = None, certificate: ClientCertificate | None = None
     ) -> None:
@@ -103,6 +105,8 @@ class Credentials:
 
 class TokenFile(Credentials):
     """A token in a file that something else renews, as in a pod."""
+
+    changes = True
 
     def __init__(
         self,
@@ -180,6 +184,8 @@ class ExecPlugin(Credentials):
     It runs without a terminal, for a task of Ansible has none, and in the task's environment.
     What it prints never gets into a message: a failing one may well print its token.
     """
+
+    changes = True
 
     def __init__(
         self,
@@ -333,6 +339,8 @@ class AuthProvider(Credentials):
     Its loader renews the token and, with `persist_config`, writes the new refresh token back;
     this is the only use of that package.
     """
+
+    changes = True
 
     def __init__(
         self,

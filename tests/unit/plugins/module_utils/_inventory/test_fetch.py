@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.kubedebug.core.plugins.module_utils._inventory.fetch import reader_of
+from ansible_collections.kubedebug.core.plugins.module_utils._kube.auth import (
+    AuthOptions,
+    load_configuration,
+)
 
 __all__: list[str] = []
 
@@ -38,6 +42,10 @@ def _kubeconfig(
     path.write_text(json.dumps(config), encoding="utf-8")
 
 
+def _reader(auth: dict[str, Any], environ: dict[str, str]) -> dict[str, Any]:
+    return reader_of(load_configuration(AuthOptions.from_params(auth), environ)[0])
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -52,18 +60,18 @@ def test_the_same_file_may_lead_elsewhere_by_now(tmp_path: Path, changed: dict[s
     path = tmp_path / "config"
     auth = {"kubeconfig": str(path)}
     _kubeconfig(path)
-    before = reader_of(auth, environ={})
-    assert reader_of(auth, environ={}) == before
+    before = _reader(auth, {})
+    assert _reader(auth, {}) == before
 
     _kubeconfig(path, **changed)
 
-    assert reader_of(auth, environ={}) != before
+    assert _reader(auth, {}) != before
 
 
 def test_the_environment_counts(tmp_path: Path) -> None:
     for name in ("a", "b"):
         _kubeconfig(tmp_path / name, server=f"https://{name}")
 
-    found = [reader_of({}, environ={"KUBECONFIG": str(tmp_path / name)}) for name in ("a", "b")]
+    found = [_reader({}, {"KUBECONFIG": str(tmp_path / name)}) for name in ("a", "b")]
 
     assert [each["host"] for each in found] == ["https://a", "https://b"]
