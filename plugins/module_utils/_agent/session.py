@@ -110,7 +110,6 @@ def _negotiated(
     """Each target gets the first mode that passes, or what it has already."""
     chosen: dict[str, AgentOptions] = {}
     reasons: dict[str, tuple[str, ...]] = {}
-    told: dict[str, Verdict] = {}
     drafts = {agent.target.uid: agent for agent in _found_jobs(client, targets, plan)}
     for target in targets:
         options = _running_debugger(client, target, plan)
@@ -120,17 +119,17 @@ def _negotiated(
         elif target.uid in drafts:
             reasons[target.uid] = ("job: it runs already",)
     open_targets = [target for target in targets if target.uid not in reasons]
-    verdicts = judge_ephemeral(client, open_targets, plan) if open_targets else []
-    for target, verdict in zip(open_targets, verdicts, strict=True):
-        reasons[target.uid] = verdict.reasons
-        told[target.uid] = verdict
+    judged = judge_ephemeral(client, open_targets, plan) if open_targets else []
+    verdicts = {target.uid: each for target, each in zip(open_targets, judged, strict=True)}
+    for uid, verdict in verdicts.items():
+        reasons[uid] = verdict.reasons
         if verdict.options is not None:
-            chosen[target.uid] = verdict.options
-            reasons[target.uid] += ("ephemeral: nothing speaks against it",)
+            chosen[uid] = verdict.options
+            reasons[uid] += ("ephemeral: nothing speaks against it",)
     rest = [target for target in open_targets if target.uid not in chosen]
     if rest:
         made = _draft_jobs(client, rest, plan, lenient=True)
-        _raise_refused(made, _job_refusals(client, made, plan), told, plan)
+        _raise_refused(made, _job_refusals(client, made, plan), verdicts, plan)
         for agent in made:
             drafts[agent.target.uid] = agent
             reasons[agent.target.uid] += ("job: nothing speaks against it",)

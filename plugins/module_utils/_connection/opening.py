@@ -53,6 +53,7 @@ from ansible_collections.kubedebug.core.plugins.module_utils._pods.rights import
     Refused,
     missing_text,
 )
+from ansible_collections.kubedebug.core.plugins.module_utils._pods.state import is_deleting
 from ansible_collections.kubedebug.core.plugins.module_utils._pods.targets import resolve
 
 __all__ = ["end_debugger", "ended", "explained", "extension", "open_debugger"]
@@ -136,7 +137,7 @@ def ended(client: Client, place: Place, known: Known) -> str | None:
     over = known.remaining is not None and known.remaining <= _GRACE
     try:
         found = _found(client, place, known)
-        if any(target.pod["metadata"].get("deletionTimestamp") for target, _entry in found):
+        if any(is_deleting(target.pod) for target, _entry in found):
             return "the pod is deleted"
         # Its commands end a little before it does, and the pod tells of that a little later.
         pairs = [(target, entry.name) for target, entry in found]

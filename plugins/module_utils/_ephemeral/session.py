@@ -75,7 +75,10 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A debugger on one pod, or why there is none."""
+    """A debugger on one pod, or why there is none.
+
+    ``overdue`` is one of the same identity that should be over by now, and runs.
+    """
 
     target: Target
     action: Literal["created", "reused", "planned", "failed"]
@@ -84,6 +87,7 @@ class Session:
     added: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     error: DebugError | None = None
+    overdue: Entry | None = None
 
     @property
     def changed(self) -> bool:
@@ -97,7 +101,7 @@ def open_sessions(client: Client, targets: Sequence[Target], plan: Plan) -> list
     Raises DebugError when a preflight check refuses: then no pod was patched.
     """
     now = client.server_time()
-    drafts = _spared(client, [_draft(target, plan, now) for target in targets], plan, now)
+    drafts = _spared(client, [_draft(target, plan, now) for target in targets], plan)
     fresh = [draft for draft in drafts if draft.added is not None]
     if fresh:
         require(client, plan.needed)
@@ -127,9 +131,13 @@ def _draft(target: Target, plan: Plan, now: float) -> Session:
     """Decide, from the pod as it was read, between a running debugger and a new entry."""
     options = plan.options_of(target)
     identity = spec.identity(options, owner=plan.owner, container=target.container)
-    found = find_reusable(target.pod, identity, now=now, min_remaining=plan.min_remaining)
-    if found is not None and plan.goal == "running":
-        return Session(target=target, action="reused", debugger=found.name, entry=found)
+    overdue = None
+    if plan.goal == "running":
+        left = {"now": now, "min_remaining": plan.min_remaining}
+        found = find_reusable(target.pod, identity, **left)
+        if found is not None:
+            return Session(target=target, action="reused", debugger=found.name, entry=found)
+        overdue = find_overdue(target.pod, identity, **left)
     if options.target_container and target.container_problem is not None:
         # The runtime would refuse to join its process namespace, and the entry would stay for ever.
         return Session(target=target, action="failed", error=_no_target(target))
@@ -144,38 +152,23 @@ def _draft(target: Target, plan: Plan, now: float) -> Session:
         debugger=name,
         added=built.entry,
         warnings=tuple(f"{target.ref}: {warning}" for warning in built.warnings),
+        overdue=overdue,
     )
 
 
-def _spared(client: Client, drafts: list[Session], plan: Plan, now: float) -> list[Session]:
+def _spared(client: Client, drafts: list[Session], plan: Plan) -> list[Session]:
     """The drafts, less the new entries whose like still runs, since somebody has extended it."""
 
-    def ask(pair: tuple[int, Entry]) -> Entry | None:
-        index, entry = pair
-        return staying(client, drafts[index].target, entry, seconds=plan.min_remaining)
+    def ask(draft: Session, overdue: Entry) -> Session:
+        stays = staying(client, draft.target, overdue, seconds=plan.min_remaining)
+        if stays is None:
+            return draft
+        return Session(target=draft.target, action="reused", debugger=stays.name, entry=stays)
 
-    overdue = [
-        (index, entry)
-        for index, draft in enumerate(drafts)
-        if draft.added is not None and (entry := _overdue(draft.target, plan, now)) is not None
-    ]
-    spared = list(drafts)
-    for outcome, (index, _entry) in zip(
-        fan_out(ask, overdue, limit=plan.concurrency), overdue, strict=True
-    ):
-        if (stays := outcome.unwrap()) is not None:
-            spared[index] = Session(
-                target=drafts[index].target, action="reused", debugger=stays.name, entry=stays
-            )
-    return spared
-
-
-def _overdue(target: Target, plan: Plan, now: float) -> Entry | None:
-    if plan.goal != "running":
-        return None
-    options = plan.options_of(target)
-    identity = spec.identity(options, owner=plan.owner, container=target.container)
-    return find_overdue(target.pod, identity, now=now, min_remaining=plan.min_remaining)
+    asked = [(draft, draft.overdue) for draft in drafts if draft.overdue is not None]
+    answers = fan_out(lambda pair: ask(*pair), asked, limit=plan.concurrency)
+    after = {id(pair[0]): answer.unwrap() for pair, answer in zip(asked, answers, strict=True)}
+    return [after.get(id(draft), draft) for draft in drafts]
 
 
 def _no_target(target: Target) -> DebugError:
