@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from e2ekit import manifests
 from e2ekit.cluster import Space
+from e2ekit.disk import small_disk
 from e2ekit.fixtures import NewSpace
 from e2ekit.leftovers import (
     OURS,
@@ -124,15 +124,8 @@ def test_evidence_of_each_kind(space: Space, play: Playbooks, tmp_path: Path) ->
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk that has room for names, and for next to nothing in them."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "kubedebug-test", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    # Lazily, since a playbook of a test that failed may still be at work there.
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", size="4k") as folder:
+        yield folder
 
 
 def _task(name: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2ekit.cluster import CLUSTER_TOOL, PATIENCE, Space
+from e2ekit.cluster import Space, own_cluster, restart_api_server
+from e2ekit.disk import small_disk
 from e2ekit.playbooks import Playbooks
 from e2ekit.proxy import FaultProxy, Paused
 
@@ -86,34 +85,18 @@ def _is_whole(path: Path) -> bool:
     return content == _CONTENT + bytes(_SIZE - len(_CONTENT))
 
 
-def _own_cluster(space: Space) -> None:
-    """Skip where the API server is not the test cluster's, which this test could not restart."""
-    done = subprocess.run(
-        [sys.executable, str(CLUSTER_TOOL), "kubeconfig"],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    own = done.stdout.strip()
-    if done.returncode != 0 or Path(own).resolve() != space.cluster.kubeconfig:
-        pytest.skip("the API server of a cluster that is not the tests' own is not killed")
-
-
 @pytest.mark.alone
 def test_the_api_server_is_killed_and_comes_again(
     space: Space, play: Playbooks, paused: Paused, tmp_path: Path
 ) -> None:
-    _own_cluster(space)
+    own_cluster(space.cluster)
     started = play.start(play.write([_task(space, tmp_path)]))
     _arrived(paused, _home(space, tmp_path))
 
-    restart = [sys.executable, str(CLUSTER_TOOL), "restart", "kube-apiserver"]
-    done = subprocess.run(restart, capture_output=True, text=True, timeout=300, check=False)
+    restart_api_server(space.cluster)
     paused.release.set()
     run = started.wait()
 
-    assert done.returncode == 0, done.stderr
     assert run.rc == 0, run.failure
     (file,) = run.task("Fetch").pod["files"]
     assert file["whole"] is True
@@ -173,15 +156,8 @@ def test_a_source_that_is_cut_meanwhile(
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=60m", "kubedebug-test", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    # Lazily, since a playbook of a test that failed may still be at work there.
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", size="60m") as folder:
+        yield folder
 
 
 def test_the_disk_gets_full_meanwhile(
